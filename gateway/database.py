@@ -1,0 +1,186 @@
+"""Runs the packages' SQL functions on SQLite or PostgreSQL without blocking the event loop.
+
+SQLite: writes go one after the other through one thread that holds the write connection; point reads run
+inline on the loop, where a thread hop costs more than the query (docs/adr/0003-database.md).
+PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions through `run_sync`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from audit.errors import StoreUnavailable
+from audit.store import Store
+
+T = TypeVar("T")
+
+_SQLITE_BUSY_MS = 5_000
+
+
+def open_database(url: str, *, pool_size: int = 8) -> "Database":
+    """Open `sqlite:///path` or `postgresql://…` (async drivers are chosen here, not by the operator)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return SqliteDatabase(parsed)
+    return PostgresDatabase(parsed, pool_size=pool_size)
+
+
+def _durable_sqlite(engine: Engine) -> None:
+    """WAL with synchronous=FULL: NORMAL loses the last commits on power loss (sqlite.org/pragma)."""
+
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_SQLITE_BUSY_MS}", "foreign_keys=ON",
+                       "wal_autocheckpoint=4000", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", on_connect)
+
+
+class SqliteDatabase:
+    """One SQLite file: one writer thread, inline reads."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: URL) -> None:
+        options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "autocommit": sqlite3.LEGACY_TRANSACTION_CONTROL}
+                                   if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL") else {"check_same_thread": False}}
+        self._engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=sa.NullPool, **options)
+        _durable_sqlite(self._engine)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._reader: Connection | None = None
+        self._writer: Connection | None = None
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See `audit.store.Store.read`."""
+        try:
+            if self._reader is None:
+                self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            return work(self._reader)
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            self._reader = _discard(self._reader)
+            raise StoreUnavailable(_cause(error)) from error
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `audit.store.Store.write`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        try:
+            if self._writer is None:
+                self._writer = self._engine.connect()
+            self._writer.exec_driver_sql("BEGIN IMMEDIATE")
+            result = work(self._writer)
+            self._writer.commit()
+        except IntegrityError:
+            self._rollback()
+            raise
+        except SQLAlchemyError as error:
+            self._rollback()
+            self._writer = _discard(self._writer)
+            raise StoreUnavailable(_cause(error)) from error
+        except BaseException:
+            self._rollback()
+            raise
+        return result
+
+    def _rollback(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.rollback()
+        except SQLAlchemyError:
+            self._writer = _discard(self._writer)
+
+    async def close(self) -> None:
+        """Close both connections; waiting writes finish first."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+        self._engine.dispose()
+
+    def _close(self) -> None:
+        self._writer = _discard(self._writer)
+        self._reader = _discard(self._reader)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class PostgresDatabase:
+    """A PostgreSQL server through asyncpg."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL, *, pool_size: int) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size, max_overflow=0, pool_timeout=5, pool_pre_ping=False,
+            connect_args={"timeout": 5, "command_timeout": 15,
+                          "server_settings": {"application_name": "passerelle", "synchronous_commit": "on",
+                                              "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}},
+        )
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See `audit.store.Store.read`."""
+        try:
+            async with self._reads.connect() as connection:
+                return await connection.run_sync(work)
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(_cause(error)) from error
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `audit.store.Store.write`."""
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(_cause(error)) from error
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+Database = SqliteDatabase | PostgresDatabase
+
+
+def _discard(connection: Connection | None) -> None:
+    if connection is not None:
+        try:
+            connection.close()
+        except SQLAlchemyError:
+            connection.invalidate()
+
+
+def _cause(error: BaseException) -> str:
+    """The driver's own class name: a statement or its parameters must never reach a log."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return type(origin).__name__
+
+
+def _check(database: SqliteDatabase | PostgresDatabase) -> Store:  # mypy proves both are stores
+    return database
