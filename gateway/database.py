@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
@@ -38,8 +38,14 @@ def _durable_sqlite(engine: Engine) -> None:
 
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_SQLITE_BUSY_MS}", "foreign_keys=ON",
-                       "wal_autocheckpoint=4000", "secure_delete=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={_SQLITE_BUSY_MS}",
+            "foreign_keys=ON",
+            "wal_autocheckpoint=4000",
+            "secure_delete=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     event.listen(engine, "connect", on_connect)
@@ -51,9 +57,11 @@ class SqliteDatabase:
     dialect = "sqlite"
 
     def __init__(self, url: URL) -> None:
-        options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "autocommit": sqlite3.LEGACY_TRANSACTION_CONTROL}
-                                   if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL") else {"check_same_thread": False}}
-        self._engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=sa.NullPool, **options)
+        self._engine = sa.create_engine(
+            url.set(drivername="sqlite+pysqlite"),
+            poolclass=sa.NullPool,
+            connect_args={"check_same_thread": False},
+        )
         _durable_sqlite(self._engine)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reader: Connection | None = None
@@ -68,7 +76,8 @@ class SqliteDatabase:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            self._reader = _discard(self._reader)
+            _close(self._reader)
+            self._reader = None
             raise StoreUnavailable(_cause(error)) from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -87,7 +96,8 @@ class SqliteDatabase:
             raise
         except SQLAlchemyError as error:
             self._rollback()
-            self._writer = _discard(self._writer)
+            _close(self._writer)
+            self._writer = None
             raise StoreUnavailable(_cause(error)) from error
         except BaseException:
             self._rollback()
@@ -100,7 +110,8 @@ class SqliteDatabase:
         try:
             self._writer.rollback()
         except SQLAlchemyError:
-            self._writer = _discard(self._writer)
+            _close(self._writer)
+            self._writer = None
 
     async def close(self) -> None:
         """Close both connections; waiting writes finish first."""
@@ -109,8 +120,9 @@ class SqliteDatabase:
         self._engine.dispose()
 
     def _close(self) -> None:
-        self._writer = _discard(self._writer)
-        self._reader = _discard(self._reader)
+        for connection in (self._writer, self._reader):
+            _close(connection)
+        self._writer = self._reader = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,10 +139,20 @@ class PostgresDatabase:
     def __init__(self, url: URL, *, pool_size: int) -> None:
         self._engine: AsyncEngine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
-            pool_size=pool_size, max_overflow=0, pool_timeout=5, pool_pre_ping=False,
-            connect_args={"timeout": 5, "command_timeout": 15,
-                          "server_settings": {"application_name": "passerelle", "synchronous_commit": "on",
-                                              "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}},
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=False,
+            connect_args={
+                "timeout": 5,
+                "command_timeout": 15,
+                "server_settings": {
+                    "application_name": "passerelle",
+                    "synchronous_commit": "on",
+                    "lock_timeout": "5s",
+                    "idle_in_transaction_session_timeout": "30s",
+                },
+            },
         )
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -168,7 +190,7 @@ class PostgresDatabase:
 Database = SqliteDatabase | PostgresDatabase
 
 
-def _discard(connection: Connection | None) -> None:
+def _close(connection: Connection | None) -> None:
     if connection is not None:
         try:
             connection.close()

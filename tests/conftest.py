@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from gateway.database import Database, open_database
 
 
@@ -43,14 +44,25 @@ class PostgresServer:
         command = [str(self.bin / program), *arguments]
         if os.geteuid() == 0:
             command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
-        done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         if check and done.returncode:
-            pytest.fail(f"{program} failed: {done.stdout.strip()[-500:]}")
+            pytest.fail(f"{program} failed: {output.strip()[-500:]}")
 
 
 def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
-        pytest.fail("PostgreSQL 15 is missing: `make test` installs it, or run `apt-get install postgresql postgresql-common libpq-dev`")
+        pytest.fail(
+            "PostgreSQL 15 is missing: `make test` installs it, or run `apt-get install postgresql postgresql-common libpq-dev`"
+        )
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

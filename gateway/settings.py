@@ -1,0 +1,78 @@
+"""Everything an operator may set, by environment variable `PASSERELLE_*`; read in services.py and cli.py only."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGED_CATALOGUE = Path(__file__).parent.parent / "policies" / "catalogue"
+
+
+class Settings(BaseSettings):
+    """The settings of one gateway process; `passerelle settings` lists them with their values."""
+
+    model_config = SettingsConfigDict(env_prefix="PASSERELLE_", extra="forbid", frozen=True)
+
+    home: Path = Field(Path("var"), description="Folder of keys, signer state and the embedded databases.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="Address partners use; also the OAuth2 issuer and the audience of access tokens.",
+    )
+    database_url: str = Field("", description="SQLAlchemy URL, SQLite or PostgreSQL. Empty: SQLite under `home`.")
+    keys_database_url: str = Field(
+        "",
+        description="Where wrapped subject keys live, with a backup life of their own. Empty: SQLite under `home`, or `database_url` on PostgreSQL.",
+    )
+    database_pool: int = Field(8, ge=2, le=64, description="PostgreSQL connections per process.")
+    catalogue: Path = Field(PACKAGED_CATALOGUE, description="Folder of the catalogue's YAML files.")
+    sources: Path = Field(
+        Path("sources.yaml"),
+        description="YAML file: one entry per source institution, its connector, addresses, credentials.",
+    )
+    exchange_deadline_seconds: float = Field(10.0, gt=0, le=60, description="Time all sources of one exchange share.")
+    max_unpublished_seconds: int = Field(
+        60, ge=5, le=3600, description="Release stops when an entry has waited longer for a checkpoint."
+    )
+    host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if (
+            not parts.netloc
+            or parts.query
+            or parts.fragment
+            or not (parts.scheme == "https" or (parts.scheme == "http" and local))
+        ):
+            raise ValueError("must be an https:// address (http:// only on this machine), without query or fragment")
+        return value.rstrip("/")
+
+    @property
+    def log_origin(self) -> str:
+        """The journal's C2SP origin: scheme-less, unique to this gateway."""
+        return self.public_url.split("://", 1)[1] + "/log"
+
+    @property
+    def main_url(self) -> str:
+        """Database of the journal, people, authorisations and partners."""
+        return self.database_url or f"sqlite:///{self.home.resolve()}/passerelle.db"
+
+    @property
+    def keys_url(self) -> str:
+        """Database of the wrapped subject keys."""
+        if self.keys_database_url:
+            return self.keys_database_url
+        return (
+            self.database_url
+            if self.database_url.startswith("postgres")
+            else f"sqlite:///{self.home.resolve()}/keys.db"
+        )
+
+    @property
+    def keys_folder(self) -> Path:
+        """Folder of the gateway's own keys (mode 0700)."""
+        return self.home / "keys"
