@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL, SQLite or PostgreSQL. Empty: SQLite under `home`.")
     keys_database_url: str = Field(
         "",
-        description="Where wrapped subject keys live, with a backup life of their own. Empty: SQLite under `home`, or `database_url` on PostgreSQL.",
+        description="Where wrapped subject keys live, with a backup life of their own. "
+        " Empty: SQLite under `home`, or `database_url` on PostgreSQL.",
     )
     database_pool: int = Field(8, ge=2, le=64, description="PostgreSQL connections per process.")
     catalogue: Path = Field(PACKAGED_CATALOGUE, description="Folder of the catalogue's YAML files.")

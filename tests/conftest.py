@@ -55,14 +55,12 @@ class PostgresServer:
             timeout=60,
         )
         if check and done.returncode:
-            pytest.fail(f"{program} failed: {output.strip()[-500:]}")
+            pytest.fail(f"{program} failed: {done.stdout.strip()[-500:]}")
 
 
 def _output(*command: str) -> str:
     if shutil.which(command[0]) is None:
-        pytest.fail(
-            "PostgreSQL 15 is missing: `make test` installs it, or run `apt-get install postgresql postgresql-common libpq-dev`"
-        )
+        pytest.fail("PostgreSQL is missing: `make test` installs it, or run `apt-get install postgresql libpq-dev`")
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
