@@ -1,0 +1,63 @@
+"""Asks several sources at once and never fails for one of them.
+
+Answers for concurrency between sources and for the deadline of the whole. What protects one source (bounded
+concurrency, breaker, Retry-After) lives in its connector's client, where every call passes (guard.py).
+Refuses to decide which source is asked: the caller names them.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from connectors.base import Ask, Clock, Connector, Fetched, Health, Outcome, now_ms, same_for_all
+from connectors.errors import ConnectorConfigInvalid, SourceUnknown
+
+_GRACE = 0.05  # a connector keeps the deadline itself; the registry's own is for one that does not
+
+
+def build(config: Mapping[str, Any], *, clock: Clock = now_ms) -> Connector:
+    """The connector that `config` describes; raises ConnectorConfigInvalid naming the wrong key."""
+    builders: dict[str, Callable[..., Connector]] = {}
+    name = config.get("connector")
+    if not isinstance(name, str) or name not in builders:
+        raise ConnectorConfigInvalid("connector", f"must be one of {', '.join(sorted(builders))}")
+    return builders[name](config, clock=clock)
+
+
+class Registry:
+    """The sources of one gateway."""
+
+    def __init__(self, sources: Mapping[str, Connector], *, clock: Clock = now_ms) -> None:
+        self.sources: Mapping[str, Connector] = MappingProxyType(dict(sources))
+        self._clock = clock
+
+    async def fetch(self, asks: Mapping[str, Ask], *, deadline: float) -> Mapping[str, Mapping[str, Fetched]]:
+        """Every source's answer before `deadline` (loop time); raises SourceUnknown only."""
+        for source in asks:
+            if source not in self.sources:
+                raise SourceUnknown(source)
+        if len(asks) == 1:  # the common case needs no task
+            [(source, ask)] = asks.items()
+            return {source: await self._one(source, ask, deadline)}
+        answers = await asyncio.gather(*(self._one(source, ask, deadline) for source, ask in asks.items()))
+        return dict(zip(asks, answers, strict=True))
+
+    async def _one(self, source: str, ask: Ask, deadline: float) -> Mapping[str, Fetched]:
+        try:
+            async with asyncio.timeout_at(deadline + _GRACE):
+                return await self.sources[source].fetch(ask, deadline=deadline)
+        except TimeoutError:
+            detail = "deadline"
+        except Exception:  # noqa: BLE001  the text of an unforeseen error may hold a value: only its code goes on
+            detail = "connector_failed"
+        return same_for_all(ask, Outcome.unavailable, detail=detail, collected_at=self._clock())
+
+    def health(self) -> Mapping[str, Health]:
+        """How each source is doing, from real traffic."""
+        return {source: connector.health() for source, connector in self.sources.items()}
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        for connector in self.sources.values():
+            await connector.close()
