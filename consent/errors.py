@@ -1,0 +1,166 @@
+"""What the person's side can refuse.
+
+ConsentError
+├── PersonUnknown            this partner has no such person (whoever else may have)
+├── SubjectErased            the person's key is destroyed: nothing can be added about them
+├── IdentifierInvalid        an identifier is malformed or not accepted; says which, never its value
+├── SubjectAmbiguous         the identifiers belong to several persons, or contradict each other
+├── ReferenceConflict        the partner's reference already names another person
+├── LinkContended            the same person kept changing while being linked: ask again
+├── AuthorisationUnknown     no such authorisation for this person
+├── StateConflict            the transition is not allowed from the present state
+│   ├── AlreadyWithdrawn     it had been withdrawn before: nothing was added
+│   ├── RequestPending       the same request already waits for the person's answer
+│   ├── RequestLapsed        the request waited longer than its seven days
+│   └── AuthorisationExists  a valid (or objected) authorisation already stands
+├── RequestTooSoon           the person refused less than 90 days ago
+├── FieldsNotRequested       the answer goes beyond what was asked
+├── NotEntitled              this actor may not trigger this transition
+├── FlagUnknown              not a flag of the closed list
+├── GuardRefused             what the decision relied on no longer holds at commit
+│   ├── EpochChanged         the person's choices changed in between
+│   ├── AuthorisationExpired the authorisation ended, or its uses are spent
+│   └── FrequencyExceeded    the exchange was already used as often as allowed
+└── KeyUnusable              a key or a sealed value does not open: wrong KEK, or altered
+"""
+
+
+class ConsentError(Exception):
+    """Base of everything this package raises; `code` is stable and documented. Never carries a value."""
+
+    code = "consent_error"
+
+
+class PersonUnknown(ConsentError):  # noqa: N818  the field's words, here and below
+    """This partner has no such person; the same answer whether another partner has."""
+
+    code = "person_unknown"
+
+
+class SubjectErased(ConsentError):  # noqa: N818
+    """The person's key is destroyed."""
+
+    code = "subject_erased"
+
+
+class IdentifierInvalid(ConsentError):  # noqa: N818
+    """One identifier cannot be used: `pointer` says which (RFC 6901), `reason` why, never the value."""
+
+    code = "identifier_invalid"
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        super().__init__(f"{pointer}: {reason}")
+        self.pointer = pointer
+        self.reason = reason
+
+
+class SubjectAmbiguous(ConsentError):  # noqa: N818
+    """The identifiers belong to several persons, or contradict what is known: nothing was changed."""
+
+    code = "subject_ambiguous"
+
+
+class ReferenceConflict(ConsentError):  # noqa: N818
+    """The partner's reference already names another person: nothing was changed."""
+
+    code = "reference_conflict"
+
+
+class LinkContended(ConsentError):  # noqa: N818
+    """Several partners kept changing the same person meanwhile: nothing was changed, ask again."""
+
+    code = "link_contended"
+
+
+class AuthorisationUnknown(ConsentError):  # noqa: N818
+    """This person has no such authorisation."""
+
+    code = "authorisation_unknown"
+
+
+class StateConflict(ConsentError):  # noqa: N818
+    """The authorisation's present state does not allow this transition: nothing was appended."""
+
+    code = "state_conflict"
+
+
+class AlreadyWithdrawn(StateConflict):
+    """It had been withdrawn before; the withdrawal stands, nothing was appended."""
+
+    code = "already_withdrawn"
+
+
+class RequestPending(StateConflict):
+    """The same request already waits for the person's answer."""
+
+    code = "request_pending"
+
+
+class RequestLapsed(StateConflict):
+    """The request waited longer than its seven days: a new one is needed."""
+
+    code = "request_lapsed"
+
+
+class AuthorisationExists(StateConflict):
+    """An authorisation already stands for this person, purpose and recipient."""
+
+    code = "authorisation_exists"
+
+
+class RequestTooSoon(ConsentError):  # noqa: N818
+    """The person refused less than 90 days ago; `until` is when asking becomes possible (ms)."""
+
+    code = "request_too_soon"
+
+    def __init__(self, until: int) -> None:
+        super().__init__("refused less than 90 days ago")
+        self.until = until
+
+
+class FieldsNotRequested(ConsentError):  # noqa: N818
+    """The answer names a field that was not asked for."""
+
+    code = "fields_not_requested"
+
+
+class NotEntitled(ConsentError):  # noqa: N818
+    """This kind of actor may not trigger this transition."""
+
+    code = "not_entitled"
+
+
+class FlagUnknown(ConsentError):  # noqa: N818
+    """Not a flag of the closed list."""
+
+    code = "flag_unknown"
+
+
+class GuardRefused(ConsentError):  # noqa: N818
+    """What the decision relied on no longer holds at the moment of the commit."""
+
+    code = "guard_refused"
+
+
+class EpochChanged(GuardRefused):
+    """The person's choices, links or flags changed since they were read."""
+
+    code = "epoch_changed"
+
+
+class AuthorisationExpired(GuardRefused):
+    """The authorisation ended, or its number of uses is spent."""
+
+    code = "authorisation_expired"
+
+
+class FrequencyExceeded(GuardRefused):
+    """The exchange was already used as often as its window allows."""
+
+    code = "frequency_exceeded"
+
+
+class KeyUnusable(ConsentError):  # noqa: N818
+    """A key or a sealed value does not open: wrong key-encryption key, or altered bytes."""
+
+    code = "key_unusable"

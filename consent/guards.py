@@ -1,0 +1,199 @@
+"""What must still hold at the moment of the commit, checked for a whole batch of entries under the journal's lock.
+
+`Gate` is the hook the composition root hands to the journal: one SELECT for all persons of the batch, then each
+entry in order (so that an earlier withdrawal stops a later release of the same batch), then one UPDATE. It stamps
+the person's tag, numbers the entry in the person's own count, counts uses, advances epochs. A refused entry
+leaves nothing behind (when a change fails, the journal undoes the gate's writes and asks it again without that
+entry), so a person's numbers have no gap: a missing one is a removed entry (promise P8).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit.batch import Draft
+from consent.errors import (
+    AuthorisationExpired,
+    ConsentError,
+    EpochChanged,
+    FrequencyExceeded,
+    GuardRefused,
+    SubjectErased,
+)
+from consent.models import subject
+from consent.rows import cell, folded, per_dialect, unfolded
+from consent.vault import SubjectId, SubjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRef:
+    """Whom an entry is about: goes into `Draft.subject`."""
+
+    id: SubjectId
+    key: SubjectKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochGuard:
+    """For entries of an exchange: what the decision relied on. Goes into `Draft.guard`.
+
+    `counts` are (window key, limit) pairs, each counted once by this entry; so is a use of `authorisation` when
+    it has a limit (`max_uses`). A window key is `<exchange>:<window>`, windows of one exchange growing as text.
+    """
+
+    epoch: int
+    valid_until: int | None = None
+    counts: tuple[tuple[str, int], ...] = ()
+    authorisation: str | None = None
+    max_uses: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeGuard:
+    """For entries that prove a change of the person's own state (the change itself is `Draft.change`).
+
+    `epoch` is the one the change was prepared on, None for a person it creates with `counter` 1. With `bump` the
+    epoch advances, and what follows in the same batch sees it.
+    """
+
+    epoch: int | None
+    bump: bool = True
+
+
+def use_key(authorisation: str) -> str:
+    """Where the uses of an authorisation are counted, beside the windows of exchanges."""
+    return f"authorisation:{authorisation}"
+
+
+class Gate:
+    """See the module. `clock` gives milliseconds UTC and is read once per batch."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+
+    def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> list[Mapping[str, str] | Exception]:
+        """For each draft, the members to add, or why it is refused."""
+        people = _read(connection, {each.subject.id for each in drafts if isinstance(each.subject, SubjectRef)})
+        now = self._clock()
+        outcomes: list[Mapping[str, str] | Exception] = []
+        for draft in drafts:
+            try:
+                outcomes.append(_admit(people, draft, now))
+            except ConsentError as refusal:
+                outcomes.append(refusal)
+        _write(connection, people)
+        return outcomes
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A person's row while the batch goes through."""
+
+    epoch: int
+    counter: int
+    uses: str
+    counts: dict[str, int] | None = None
+    touched: bool = False
+
+    def opened(self) -> dict[str, int]:
+        if self.counts is None:
+            self.counts = orjson.loads(self.uses)
+        return self.counts
+
+
+def _admit(people: dict[str, _Standing], draft: Draft, now: int) -> Mapping[str, str]:
+    about, guard = draft.subject, draft.guard
+    if not isinstance(about, SubjectRef):
+        if about is not None or guard is not None:
+            raise GuardRefused("a guard needs the person it is about")
+        return {}
+    person = people.get(about.id)
+    if isinstance(guard, ChangeGuard) and guard.epoch is None:
+        if person is not None:
+            raise EpochChanged("this person exists already")
+        return {"subject": about.key.tag(0)}  # the change inserts the row
+    if person is None:
+        raise SubjectErased("no such person any more")
+    if isinstance(guard, EpochGuard):
+        _check(person, guard, now)
+    elif isinstance(guard, ChangeGuard):
+        _same_epoch(person, guard.epoch)
+        person.epoch += guard.bump
+    elif guard is not None:
+        raise GuardRefused("unknown kind of guard")
+    tag = about.key.tag(person.counter)
+    person.counter += 1
+    person.touched = True
+    return {"subject": tag}
+
+
+def _same_epoch(person: _Standing, epoch: int | None) -> None:
+    if person.epoch != epoch:
+        raise EpochChanged("the person's choices changed meanwhile")
+
+
+def _check(person: _Standing, guard: EpochGuard, now: int) -> None:
+    _same_epoch(person, guard.epoch)
+    if guard.valid_until is not None and guard.valid_until <= now:
+        raise AuthorisationExpired("the authorisation ended")
+    used = None if guard.authorisation is None or guard.max_uses is None else use_key(guard.authorisation)
+    if used is None and not guard.counts:
+        return
+    counts = person.opened()
+    if used is not None and guard.max_uses is not None and counts.get(used, 0) >= guard.max_uses:
+        raise AuthorisationExpired("the authorisation's uses are spent")
+    for window, limit in guard.counts:
+        if counts.get(window, 0) >= limit:
+            raise FrequencyExceeded("already used as often as allowed")
+    for window, _ in guard.counts:
+        _count(counts, window)
+    if used is not None:
+        counts[used] = counts.get(used, 0) + 1
+
+
+def _count(counts: dict[str, int], window: str) -> None:
+    """One more in this window; earlier windows of the same exchange are over and are dropped."""
+    exchange = window.rpartition(":")[0] + ":"
+    for other in [each for each in counts if each.startswith(exchange) and each < window]:
+        del counts[other]
+    counts[window] = counts.get(window, 0) + 1
+
+
+def _select(dialect: str) -> sa.Select[Any]:
+    rows = unfolded(dialect)
+    wanted = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
+    return wanted.join_from(rows, subject, subject.c.id == cell(rows, 0)).where(subject.c.erased_at.is_(None))
+
+
+def _update(dialect: str) -> sa.Update:
+    rows = unfolded(dialect)
+    return (
+        sa.update(subject)
+        .values(epoch=cell(rows, 1, sa.BigInteger), counter=cell(rows, 2, sa.BigInteger), uses=cell(rows, 3))
+        .where(subject.c.id == cell(rows, 0))
+    )
+
+
+_SELECT = per_dialect(_select)
+_UPDATE = per_dialect(_update)
+
+
+def _read(connection: Connection, ids: set[SubjectId]) -> dict[str, _Standing]:
+    if not ids:
+        return {}
+    found = connection.execute(_SELECT(connection.dialect.name), {"rows": folded([[each] for each in ids])})
+    return {id_: _Standing(epoch, counter, uses) for id_, epoch, counter, uses in found}
+
+
+def _write(connection: Connection, people: dict[str, _Standing]) -> None:
+    rows: list[list[str | int]] = [
+        [id_, each.epoch, each.counter, each.uses if each.counts is None else orjson.dumps(each.counts).decode()]
+        for id_, each in people.items()
+        if each.touched
+    ]
+    if rows:
+        connection.execute(_UPDATE(connection.dialect.name), {"rows": folded(rows)})

@@ -1,0 +1,132 @@
+"""Tables of the person's side: subjects, links, pseudonyms, authorisations; and the separate key table.
+
+Shaped for the whole life cycle (pause, narrow, renew, invalidate, revoke, restriction, tombstone): those are
+new values of `state`, `flags` and `record`, not new columns. No value identifying a person stands in clear:
+identifiers are sealed under the subject's key and found through keyed blind indexes.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+_CONVENTION = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+
+metadata = MetaData(naming_convention=_CONVENTION)
+"""Goes with the gateway's database."""
+
+keys_metadata = MetaData(naming_convention=_CONVENTION)
+"""Goes to the key store: another database, with a backup life of its own (erasure = losing a row of it)."""
+
+# The hot row: read by each look-up and by the gate, written once per batch. Everything a decision needs stands
+# here ready to use; `identifiers` is a sealed copy of the unambiguous links, so that one decryption serves all.
+subject = Table(
+    "consent_subject",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),  # + 1 at each change of choices, links or flags
+    Column("counter", BigInteger, nullable=False),  # entries about this person so far
+    Column("uses", Text, nullable=False),  # JSON {window key or "authorisation:<id>": count}
+    Column("flags", Text, nullable=False),  # blank-separated
+    Column("ambiguous", Text, nullable=False),  # kinds declared with several values, blank-separated
+    Column("identifiers", LargeBinary, nullable=True),  # sealed JSON {kind: value}
+    Column("created_at", BigInteger, nullable=False),
+    Column("erased_at", BigInteger, nullable=True),
+)
+
+# Who may be found by what: one subject per strong identifier, on every replica.
+identifier = Table(
+    "consent_identifier",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("blind", String(64), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+)
+
+# What each partner declared. Two different `blind` for one (subject, kind) make the kind ambiguous.
+link = Table(
+    "consent_link",
+    metadata,
+    Column("subject", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("declared_by", String(41), primary_key=True),
+    Column("blind", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# The name one partner knows one person by: random, so nothing joins two partners' files.
+partner_subject = Table(
+    "consent_partner_subject",
+    metadata,
+    Column("pseudonym", String(36), primary_key=True),
+    Column("partner", String(41), nullable=False),
+    Column("subject", String(32), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "subject", "partner", unique=True),
+)
+
+# The partner's own references (a partner may hold two files about one person).
+reference = Table(
+    "consent_reference",
+    metadata,
+    Column("partner", String(41), primary_key=True),
+    Column("blind", String(64), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# `slot` is where the record stands for its (subject, purpose, recipient): `pending` waits for the person,
+# `current` is the one decisions read (whatever its state), NULL is history. At most one record per slot.
+authorisation = Table(
+    "consent_authorisation",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False),
+    Column("recipient", String(41), nullable=False),
+    Column("purpose", String(80), nullable=False),
+    Column("slot", String(8), nullable=True),
+    Column("basis", String(24), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("requested", Text, nullable=False),  # fields asked for, blank-separated, sorted; frozen
+    Column("fields", Text, nullable=False),  # fields in force (given, or later narrowed)
+    Column("explicit", Text, nullable=False),  # of these, given by explicit consent (GDPR 9-2-a)
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=True),
+    Column("max_uses", Integer, nullable=True),
+    Column("catalogue", String(64), nullable=False),  # digest the request was built from
+    Column("notice", String(64), nullable=True),  # digest of the text the person read
+    Column("channel", String(24), nullable=True),
+    Column("method", String(24), nullable=True),
+    Column("lineage_id", String(32), nullable=False),
+    Column("supersedes", String(32), nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger, nullable=True),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),  # index of the last journal entry about this record
+    Column("record", Text, nullable=False),  # JSON: the rest of ISO/IEC TS 27560, and the events so far
+    Index(
+        "uq_consent_authorisation_slot",
+        "subject",
+        "purpose",
+        "recipient",
+        "slot",
+        unique=True,
+        sqlite_where=sa.text("slot IS NOT NULL"),
+        postgresql_where=sa.text("slot IS NOT NULL"),
+    ),
+    Index("ix_consent_authorisation_subject", "subject", "requested_at"),
+)
+
+subject_key = Table(
+    "subject_key",
+    keys_metadata,
+    Column("subject", String(32), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("kek", String(32), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
