@@ -1,8 +1,24 @@
 """What the journal can refuse.
 
 AuditError
-├── StoreUnavailable     the database did not answer or did not commit
+├── StoreUnavailable        the database did not answer or did not commit
+├── NotCanonical            a value has no canonical JSON form, or bytes are not in it
+├── EntryInvalid            an entry outside the closed vocabulary
+├── JournalError
+│   ├── JournalBusy         too many entries are waiting
+│   ├── JournalUnavailable  the entry is not known to be written: nothing may leave
+│   ├── ReleaseStopped      the journal has not been published for too long: nothing may leave
+│   ├── DurabilityRefused   the database could lose acknowledged entries
+│   └── JournalInconsistent what is stored does not add up
+├── KeyRefused              a key file or key text that cannot be used
+├── NoteInvalid             a signed note or checkpoint that does not hold
+├── ReceiptInvalid          a receipt that does not hold
+├── SignerRefused           the publisher will not sign what it was shown
+├── NotPublished            no published checkpoint covers what was asked
+└── ExportRefused           the directory holds something else than this log
 """
+
+# ruff: noqa: N818  the words say what happened, the base class says it is an error
 
 
 class AuditError(Exception):
@@ -11,7 +27,91 @@ class AuditError(Exception):
     code = "audit_error"
 
 
-class StoreUnavailable(AuditError):  # noqa: N818  the field says "unavailable"
+class StoreUnavailable(AuditError):
     """The database did not answer, or did not commit: what was asked is not known to be done."""
 
     code = "store_unavailable"
+
+
+class NotCanonical(AuditError):
+    """A value without canonical form (a float, a huge integer), or bytes that are not canonical."""
+
+    code = "not_canonical"
+
+
+class EntryInvalid(AuditError):
+    """An entry the vocabulary does not allow; names type and member, never the value."""
+
+    code = "entry_invalid"
+
+
+class JournalError(AuditError):
+    """Base of what appending and starting can meet."""
+
+    code = "journal_error"
+
+
+class JournalBusy(JournalError):
+    """Too many entries wait already; nothing of this one was written, try again shortly."""
+
+    code = "journal_busy"
+
+
+class JournalUnavailable(JournalError):
+    """The entry is not known to be written; what it would have proved must not happen."""
+
+    code = "journal_unavailable"
+
+
+class ReleaseStopped(JournalError):
+    """Entries have waited too long for a published checkpoint; no data leaves until one appears."""
+
+    code = "release_stopped"
+
+
+class DurabilityRefused(JournalError):
+    """A database setting that can lose acknowledged entries; the message names it."""
+
+    code = "durability_refused"
+
+
+class JournalInconsistent(JournalError):
+    """Stored head, entries and tiles do not agree; the journal does not start on them."""
+
+    code = "journal_inconsistent"
+
+
+class KeyRefused(AuditError):
+    """A key file or key text that is malformed, readable by others, or of another name."""
+
+    code = "key_refused"
+
+
+class NoteInvalid(AuditError):
+    """A note that is malformed or not signed by the expected key."""
+
+    code = "note_invalid"
+
+
+class ReceiptInvalid(AuditError):
+    """A receipt whose parts do not agree with each other or with the key."""
+
+    code = "receipt_invalid"
+
+
+class SignerRefused(AuditError):
+    """The publisher was shown a log that contradicts what was signed before, or itself."""
+
+    code = "signer_refused"
+
+
+class NotPublished(AuditError):
+    """No published checkpoint covers what was asked."""
+
+    code = "not_published"
+
+
+class ExportRefused(AuditError):
+    """The target directory holds other bytes where this log's must go."""
+
+    code = "export_refused"

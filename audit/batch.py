@@ -1,0 +1,91 @@
+"""What goes into the journal and what comes back: drafts, batches, and the place an entry was given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from audit.canonical import Json
+from audit.merkle import CompactRange, inclusion_path, node_hash
+
+Change: TypeAlias = Callable[[Connection, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An entry somebody asks to append.
+
+    `subject` and `guard` mean something to the gate only. `change` runs in the entry's transaction, with the
+    entry's index; it may run again, so it must do nothing but SQL. `seal` is stored beside the entry, erasable.
+    `release` marks an entry after which data leaves.
+    """
+
+    type: str
+    members: Mapping[str, Json]
+    time: int
+    subject: object | None = field(default=None, repr=False)
+    guard: object | None = field(default=None, repr=False)
+    change: Change | None = field(default=None, repr=False)
+    seal: bytes | None = field(default=None, repr=False)
+    release: bool = False
+
+
+Gate: TypeAlias = Callable[[Connection, Sequence[Draft]], Sequence[Mapping[str, str] | Exception]]
+"""Run once per batch under the head lock: for each draft the members to stamp, or why it is refused."""
+
+
+class Batch:
+    """The entries of one transaction, with enough of the tree to prove each of them."""
+
+    __slots__ = ("_nodes", "leaves", "notes", "root", "size", "start")
+
+    def __init__(self, before: CompactRange, leaves: list[bytes], root: bytes) -> None:
+        self.start = before.size
+        self.size = before.size + len(leaves)
+        self.leaves = leaves
+        self.root = root
+        self.notes: dict[str, str] = {}  # receipts sign a batch once per key
+        self._nodes = before.nodes()
+
+    def node(self, level: int, index: int) -> bytes:
+        """Give a complete subtree that holds, or touches on its left, leaves of this batch."""
+        known = self._nodes.get((level, index))
+        if known is None:
+            if level == 0:
+                return self.leaves[index - self.start]
+            known = node_hash(self.node(level - 1, 2 * index), self.node(level - 1, 2 * index + 1))
+            self._nodes[level, index] = known
+        return known
+
+    def path(self, index: int) -> list[bytes]:
+        """Give the inclusion path of one of the batch's entries in the tree the batch made."""
+        return inclusion_path(index, self.size, self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A durable entry: its number, its bytes, and the tree head it was committed with."""
+
+    index: int
+    leaf: bytes
+    batch: Batch = field(repr=False)
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """Hash of the entry in the tree."""
+        return self.batch.leaves[self.index - self.batch.start]
+
+    @property
+    def size(self) -> int:
+        """Size of the tree right after the entry's batch."""
+        return self.batch.size
+
+    @property
+    def root(self) -> bytes:
+        """Head of that tree."""
+        return self.batch.root
+
+    def path(self) -> list[bytes]:
+        """Inclusion path in that tree, computed when asked for."""
+        return self.batch.path(self.index)

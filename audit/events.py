@@ -1,0 +1,183 @@
+"""The closed vocabulary of the journal: which entries exist, which members they have, of which form.
+
+Every member of every entry is checked before it is written, so that nothing of a person can enter by accident.
+Readers skip a `type` or a `v` they do not know: a newer log stays readable, and no proof depends on it.
+Refuses to quote: an error names the type and, when it is one of ours, the member, never the value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from audit import forms
+from audit.errors import EntryInvalid
+from audit.forms import Form, list_of, map_of, one_of
+
+VERSION = 1
+MAX_BYTES = 4_096
+MAX_SKEW_MS = 300_000  # between an entry's time and the journal's clock
+
+_COMMON: Mapping[str, Form] = {"v": forms.count, "type": forms.text, "id": forms.hex128, "time": forms.time}
+
+_FIELDS = list_of(forms.field)
+_BY_REASON = map_of(forms.code, _FIELDS)
+_STATES = map_of(
+    forms.dataset,
+    one_of("released", "withheld", "found", "no_data", "unavailable", "ambiguous", "unknown_person", "refused",
+           "rate_limited", "drift"),
+)  # fmt: skip
+_BASIS = one_of("consent", "explicit_consent", "public_task", "legal_obligation")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One type of entry; `subject` tells whether a subject tag is required, allowed or refused."""
+
+    required: Mapping[str, Form]
+    optional: Mapping[str, Form] = field(default_factory=dict)
+    subject: str = "refused"
+
+    @property
+    def members(self) -> Mapping[str, Form]:
+        """Every member the caller may give."""
+        return {**self.required, **self.optional}
+
+
+_AUTHORISATION = Event(
+    {"authorisation": forms.hex128, "org": forms.slug, "purpose": forms.purpose, "basis": _BASIS, "epoch": forms.count},
+    {
+        "siret": forms.siret,
+        "fields": _FIELDS,
+        "explicit": _FIELDS,
+        "sources": list_of(forms.slug),
+        "actor": forms.actor,
+        "by": one_of("subject", "representative", "professional", "controller", "operator", "clock"),
+        "channel": one_of("page", "link", "letter", "counter", "phone", "library", "system"),
+        "lang": one_of("fr", "en"),
+        "notice": forms.hex256,
+        "catalogue": forms.hex256,
+        "valid_from": forms.time,
+        "valid_until": forms.time,
+        "max_uses": forms.count,
+        "replaces": forms.hex128,
+        "reason": forms.code,
+    },
+    subject="required",
+)
+
+_EXCHANGE = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
+
+EVENTS: Mapping[str, Event] = {
+    "log.created": Event({"origin": forms.origin}),
+    "catalogue.activated": Event(
+        {"catalogue": forms.hex256},
+        {"previous": forms.hex256, "exchanges": list_of(forms.exchange)},
+    ),
+    "partner.registered": Event(
+        {"org": forms.slug},
+        {
+            "siret": forms.siret,
+            "scopes": list_of(forms.scope),
+            "roles": list_of(one_of("source", "recipient", "controller", "processor")),
+            "keys": list_of(forms.thumbprint),
+            "batches": list_of(forms.slug),
+        },
+    ),
+    "key.registered": Event(
+        {"use": one_of("partner", "token", "receipt", "checkpoint", "actor"), "key": forms.thumbprint},
+        {"org": forms.slug, "alg": one_of("ES256", "PS256", "EdDSA", "Ed25519")},
+    ),
+    "subject.linked": Event(
+        {"org": forms.slug},
+        {"kinds": list_of(forms.dataset), "actor": forms.actor, "epoch": forms.count},
+        subject="required",
+    ),
+    "subject.flagged": Event(
+        {"flag": forms.code, "set": forms.flag},
+        {"org": forms.slug, "actor": forms.actor, "epoch": forms.count, "reason": forms.code},
+        subject="required",
+    ),
+    "authorisation.requested": _AUTHORISATION,
+    "authorisation.given": _AUTHORISATION,
+    "authorisation.refused": _AUTHORISATION,
+    "authorisation.withdrawn": _AUTHORISATION,
+    "authorisation.expired": _AUTHORISATION,
+    "authorisation.activated": _AUTHORISATION,
+    "authorisation.objection_lodged": _AUTHORISATION,
+    "exchange.decided": Event(
+        {
+            **_EXCHANGE,
+            "actor": forms.actor,
+            "catalogue": forms.hex256,
+            "epoch": forms.count,
+            "decision": one_of("permit", "deny"),
+        },
+        {
+            "siret": forms.siret,
+            "sources": list_of(forms.slug),
+            "permits": map_of(forms.exchange, _FIELDS),
+            "denials": _BY_REASON,
+            "authorisation": forms.hex128,
+            "basis": _BASIS,
+        },
+        subject="allowed",  # a request about nobody we know is refused, and logged
+    ),
+    "exchange.released": Event(
+        {**_EXCHANGE, "actor": forms.actor, "epoch": forms.count, "states": _STATES},
+        {
+            "commits": map_of(forms.field, forms.commitment),
+            "transforms": map_of(forms.field, forms.obligation),
+            "withheld": _BY_REASON,
+            "catalogue": forms.hex256,
+            "authorisation": forms.hex128,
+            "basis": _BASIS,
+        },
+        subject="required",
+    ),
+    "exchange.undelivered": Event(
+        {**_EXCHANGE, "reason": forms.code},
+        {"states": _STATES, "actor": forms.actor, "epoch": forms.count, "catalogue": forms.hex256},
+        subject="allowed",
+    ),
+}
+
+_MEMBERS = {name: event.members for name, event in EVENTS.items()}
+
+
+def check(type: str, members: Mapping[str, object]) -> None:  # noqa: A002  the member's own name
+    """Refuse members that this type does not have, lacks, or has in another form."""
+    known = _MEMBERS.get(type)
+    if known is None:
+        raise EntryInvalid("this type of entry does not exist")
+    for name, value in members.items():
+        form = known.get(name)
+        if form is None:
+            raise EntryInvalid(f"{type} has a member that is not in the vocabulary")
+        if not form(value):
+            raise EntryInvalid(f"{type}: {name} does not have the form it must have")
+    for name in EVENTS[type].required:
+        if name not in members:
+            raise EntryInvalid(f"{type}: {name} is missing")
+
+
+def check_subject(type: str, tag: object) -> None:  # noqa: A002  idem
+    """Refuse a subject tag of the wrong form, one too many, or none where one is required."""
+    rule = EVENTS[type].subject
+    if tag is None:
+        if rule == "required":
+            raise EntryInvalid(f"{type}: subject is missing")
+    elif rule == "refused" or not forms.hex128(tag):
+        raise EntryInvalid(f"{type}: subject does not have the form it must have")
+
+
+def check_entry(entry: object) -> bool:
+    """Check a whole entry as read back; False when its version or type is not known to this reader."""
+    if not isinstance(entry, dict):
+        raise EntryInvalid("an entry is an object")
+    for name, form in _COMMON.items():
+        if not form(entry.get(name)):
+            raise EntryInvalid(f"{name} does not have the form it must have")
+    if entry["v"] != VERSION or entry["type"] not in EVENTS:
+        return False
+    check(entry["type"], {name: value for name, value in entry.items() if name not in _COMMON and name != "subject"})
+    check_subject(entry["type"], entry.get("subject"))
+    return True

@@ -1,0 +1,126 @@
+"""The journal: append an entry, and know it is durable and numbered before anything else happens.
+
+Answers for: one total order over all processes that share the database (the head row's lock), group commit (a
+batch starts as soon as the previous one has committed), and an honest answer: an `Appended` is durable, a
+`JournalUnavailable` is not known to be. Refuses: entries outside the vocabulary, entries dated away from the
+clock, more than 4,096 waiting, releases while nothing is published. RFC 6962 tree, C2SP tlog-tiles storage.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from audit import start
+from audit.batch import Appended, Batch, Change, Draft, Gate
+from audit.errors import EntryInvalid, JournalBusy, JournalUnavailable
+from audit.events import MAX_SKEW_MS, VERSION, check
+from audit.sequencing import Outcomes, Prepared, prepare, write_batch
+from audit.store import Store
+
+__all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
+
+_Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
+
+
+class Journal:
+    """One log in one database; any number of these may write to it, from any number of processes."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        gate: Gate,
+        origin: str,
+        clock: Callable[[], int],
+        max_batch: int = 512,
+        max_waiting: int = 4_096,
+        max_unpublished_ms: int = 60_000,
+    ) -> None:
+        self.origin = origin
+        self._store = store
+        self._gate = gate
+        self._clock = clock
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self._max_unpublished_ms = max_unpublished_ms
+        self._waiting: deque[_Waiting] = deque()
+        self._news = asyncio.Event()
+        self._batcher: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Check the database's durability and what it holds, create the log when empty, begin to batch."""
+        await start.check_durability(self._store)
+        await start.open_log(self._store, origin=self.origin, now=self._clock())
+        self._batcher = asyncio.create_task(self._run(), name="journal")
+
+    async def close(self) -> None:
+        """Write what waits, then stop; later appends are refused."""
+        self._closing = True
+        self._news.set()
+        if self._batcher is not None:
+            await self._batcher
+
+    async def append(self, draft: Draft) -> Appended:
+        """Make an entry durable and give its place.
+
+        Raises the gate's or the change's own exception, `EntryInvalid`, `JournalBusy` or `ReleaseStopped`, and
+        then nothing was written; or `JournalUnavailable`, and then nobody knows.
+        """
+        check(draft.type, draft.members)
+        now = self._clock()
+        if abs(draft.time - now) > MAX_SKEW_MS:
+            raise EntryInvalid(
+                f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
+            )
+        fields = {**draft.members, "v": VERSION, "type": draft.type, "id": secrets.token_hex(16), "time": draft.time}
+        prepared = prepare(draft, fields)
+        if self._closing or self._batcher is None:
+            raise JournalUnavailable("the journal is not running")
+        if len(self._waiting) >= self._max_waiting:
+            raise JournalBusy(f"{self._max_waiting} entries are waiting")
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._waiting.append((prepared, future))
+        self._news.set()
+        return await future
+
+    async def _run(self) -> None:
+        while not (self._closing and not self._waiting):
+            await self._news.wait()
+            self._news.clear()
+            while batch := self._next_batch():
+                await self._commit(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < self._max_batch:
+            waiting = self._waiting.popleft()
+            if not waiting[1].done():  # whoever gave up before its batch leaves no entry
+                batch.append(waiting)
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        work = partial(
+            write_batch,
+            batch=[prepared for prepared, _ in batch],
+            gate=self._gate,
+            now=self._clock(),
+            max_unpublished_ms=self._max_unpublished_ms,
+        )
+        try:
+            outcomes: Outcomes = await self._store.write(work)
+        except Exception as error:  # noqa: BLE001  whatever happened, nobody may believe the batch is written
+            outcomes = {}
+            for position in range(len(batch)):
+                outcomes[position] = JournalUnavailable("the entry is not known to be written")
+                outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
+        for position, (_, future) in enumerate(batch):
+            outcome = outcomes[position]
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -1,0 +1,147 @@
+"""Ed25519 keys of the log: names, public texts (vkeys), key files, and the small interface to sign.
+
+C2SP signed-note: a key is known by `<name>+<key id>+<base64(0x01 || public key)>`, the key id being the first
+four bytes of SHA-256(name || 0x0A || 0x01 || public key). Key files hold the matching private text and are
+readable by their owner only. Refuses any other algorithm, and a key file others can read.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit.errors import KeyRefused
+
+_ED25519 = b"\x01"
+_PRIVATE = "PRIVATE+KEY+"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}(/[a-z0-9._-]{1,60}){0,6}")  # a URL without its scheme
+
+
+class Signer(Protocol):
+    """Whatever holds a private key: a file today, a key management service behind the same three names."""
+
+    @property
+    def name(self) -> str:
+        """Name of the key."""
+        ...
+
+    @property
+    def vkey(self) -> "Vkey":
+        """Public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Give the 64-byte Ed25519 signature."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vkey:
+    """The public half of a named key; `str(vkey)` is the text to publish."""
+
+    name: str
+    public: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes that tell keys of one name apart."""
+        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
+
+    def accepts(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether the signature is this key's."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Ed25519Signer:
+    """A private key in memory."""
+
+    def __init__(self, name: str, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._vkey = Vkey(key_name(name), self._key.public_key().public_bytes_raw())
+
+    @property
+    def name(self) -> str:
+        """See `Signer.name`."""
+        return self._vkey.name
+
+    @property
+    def vkey(self) -> Vkey:
+        """See `Signer.vkey`."""
+        return self._vkey
+
+    def sign(self, message: bytes) -> bytes:
+        """See `Signer.sign`."""
+        return self._key.sign(message)
+
+
+def key_name(name: str) -> str:
+    """Give back a name or origin that is a scheme-less URL in lower case, or refuse it."""
+    if not _NAME.fullmatch(name):
+        raise KeyRefused("a key name is a URL without scheme, in lower case")
+    return name
+
+
+def parse_vkey(text: str) -> Vkey:
+    """Read a public key text; its key id must be the right one."""
+    name, raw = _fields(text.strip())
+    vkey = Vkey(name, raw)
+    if str(vkey) != text.strip():
+        raise KeyRefused("the key id does not belong to this name and key")
+    return vkey
+
+
+def create_key(path: Path, name: str) -> Ed25519Signer:
+    """Draw a new key and write its file, 0600; an existing file is never overwritten."""
+    seed = secrets.token_bytes(32)
+    signer = Ed25519Signer(name, seed)
+    text = f"{_PRIVATE}{name}+{signer.vkey.key_id.hex()}+{base64.b64encode(_ED25519 + seed).decode()}\n"
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyRefused(f"{path} exists: a key is never overwritten") from None
+    with os.fdopen(file, "w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return signer
+
+
+def load_key(path: Path) -> Ed25519Signer:
+    """Read a key file that only its owner can read."""
+    try:
+        mode, text = path.stat().st_mode, path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        raise KeyRefused(f"{path} cannot be read") from None
+    if mode & 0o077:
+        raise KeyRefused(f"{path} can be read by others: chmod 600")
+    if not text.startswith(_PRIVATE):
+        raise KeyRefused(f"{path} holds no private key")
+    name, seed = _fields(text.removeprefix(_PRIVATE))
+    return Ed25519Signer(name, seed)
+
+
+def _fields(text: str) -> tuple[str, bytes]:
+    """Split `name+id+base64`; nothing of a private text may reach an exception."""
+    try:
+        name, _, encoded = text.split("+", 2)
+        raw = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        raise KeyRefused("not a key text") from None
+    if len(raw) != 33 or raw[:1] != _ED25519:
+        raise KeyRefused("not an Ed25519 key")
+    return key_name(name), raw[1:]

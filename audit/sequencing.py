@@ -1,0 +1,180 @@
+"""One batch, one transaction: the steps of an append, under the lock of the head row.
+
+ 1. lock and read the head, and since when an entry waits for a published checkpoint;
+ 2. refuse releases when that is too long;
+ 3. the gate: once for the batch, refuses or stamps;
+ 4. each draft's change, in a savepoint; when one fails, gate and changes are undone and run again without it,
+    so that no number is lost, neither the log's nor the ones the gate counts per person;
+ 5. number, complete the canonical bytes, hash;
+ 6. write entries, seals, full tiles and the new head.
+
+Refuses to decide anything: guards and changes are the caller's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from audit import tiles
+from audit.batch import Appended, Batch, Draft, Gate
+from audit.canonical import Json, dumps
+from audit.errors import EntryInvalid, JournalInconsistent, ReleaseStopped
+from audit.events import MAX_BYTES, check_subject
+from audit.merkle import CompactRange, leaf_hash
+from audit.models import audit_checkpoint, audit_entry, audit_head, audit_seal, audit_tile
+
+_published = sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), 0)).scalar_subquery()
+_waiting_since = sa.select(audit_entry.c.at).where(audit_entry.c.index == _published).scalar_subquery()
+_lock_head = (
+    sa.select(audit_head.c.size, audit_head.c.peaks, _waiting_since.label("waiting_since"))
+    .where(audit_head.c.id == 1)
+    .with_for_update(of=audit_head)
+)
+_move_head = sa.update(audit_head).where(audit_head.c.id == 1)
+
+_TAG_BYTES = len(',"subject":""') + 32
+
+Outcomes: TypeAlias = dict[int, Appended | Exception]
+"""By position in the batch: the place an entry was given, or why it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft whose canonical bytes are ready but for the subject tag, which sorts between the two halves."""
+
+    draft: Draft
+    low: bytes = field(repr=False)
+    high: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """An entry that passed the gate."""
+
+    position: int
+    draft: Draft
+    tag: str | None
+    leaf: bytes
+
+
+def prepare(draft: Draft, fields: Mapping[str, Json]) -> Prepared:
+    """Write the canonical bytes before the lock is taken."""
+    low = dumps({name: value for name, value in fields.items() if name < "subject"})[:-1]
+    high = dumps({name: value for name, value in fields.items() if name > "subject"})[1:]
+    if len(low) + len(high) + 1 + _TAG_BYTES > MAX_BYTES:
+        raise EntryInvalid(f"{draft.type}: an entry is at most {MAX_BYTES} bytes")
+    return Prepared(draft, low, high)
+
+
+def write_batch(
+    connection: Connection, batch: Sequence[Prepared], *, gate: Gate, now: int, max_unpublished_ms: int
+) -> Outcomes:
+    """Append what may be appended."""
+    head = connection.execute(_lock_head).one_or_none()  # 1
+    if head is None:
+        raise JournalInconsistent("the log has no head: it was not started")
+    before = CompactRange.from_bytes(head.size, head.peaks)
+    late = head.waiting_since is not None and now - head.waiting_since > max_unpublished_ms
+    outcomes: Outcomes = {
+        position: ReleaseStopped("entries have waited too long for a published checkpoint")
+        for position, one in enumerate(batch)
+        if late and one.draft.release
+    }  # 2
+    settled = _settle(connection, batch, outcomes, gate=gate, size=before.size)  # 3, 4
+    if settled:
+        written = _write(connection, settled, before=before, now=now)  # 5, 6
+        for index, one in enumerate(settled, before.size):
+            outcomes[one.position] = Appended(index, one.leaf, written)
+    return outcomes
+
+
+def _settle(
+    connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, size: int
+) -> list[_Settled]:
+    while pending := [position for position in range(len(batch)) if position not in outcomes]:
+        undo = connection.begin_nested() if any(batch[position].draft.change for position in pending) else None
+        settled, refused = _pass_gate(connection, batch, pending, gate)
+        failed = _change(connection, settled, size)
+        if not failed:
+            if undo is not None:
+                undo.commit()
+            outcomes.update(refused)
+            return settled
+        undo.rollback()  # type: ignore[union-attr]  # only a change can fail
+        outcomes.update(failed)
+    return []
+
+
+def _pass_gate(
+    connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate
+) -> tuple[list[_Settled], Outcomes]:
+    answers = gate(connection, [batch[position].draft for position in pending])
+    if len(answers) != len(pending):
+        raise JournalInconsistent("the gate must answer for each draft")
+    settled: list[_Settled] = []
+    refused: Outcomes = {}
+    for position, answer in zip(pending, answers, strict=True):
+        if isinstance(answer, Exception):
+            refused[position] = answer
+            continue
+        tag = answer.get("subject")
+        try:
+            check_subject(batch[position].draft.type, tag)
+        except EntryInvalid as error:
+            refused[position] = error
+        else:
+            settled.append(_Settled(position, batch[position].draft, tag, _leaf(batch[position], tag)))
+    return settled, refused
+
+
+def _leaf(one: Prepared, tag: str | None) -> bytes:
+    if tag is None:
+        return b"%b,%b" % (one.low, one.high)
+    return b'%b,"subject":"%b",%b' % (one.low, tag.encode(), one.high)
+
+
+def _change(connection: Connection, settled: Sequence[_Settled], size: int) -> Outcomes:
+    failed: Outcomes = {}
+    for index, one in enumerate(settled, size):
+        if one.draft.change is None:
+            continue
+        try:
+            with connection.begin_nested():
+                one.draft.change(connection, index)
+        except (IntegrityError, DataError) as error:
+            failed[one.position] = error
+        except SQLAlchemyError:
+            raise  # the database itself fails: no entry of the batch can be trusted to it
+        except Exception as error:  # noqa: BLE001  whatever the change raises is its caller's
+            failed[one.position] = error
+    return failed
+
+
+def _write(connection: Connection, settled: Sequence[_Settled], *, before: CompactRange, now: int) -> Batch:
+    hashes = [leaf_hash(one.leaf) for one in settled]
+    after = CompactRange(before.size, before.peaks)
+    after.extend(hashes)
+    batch = Batch(before, hashes, after.root())
+    connection.execute(
+        sa.insert(audit_entry),
+        [
+            {"index": index, "at": now, "subject": one.tag, "hash": digest, "leaf": one.leaf}
+            for index, (one, digest) in enumerate(zip(settled, hashes, strict=True), before.size)
+        ],
+    )
+    seals = [
+        {"index": index, "sealed": one.draft.seal}
+        for index, one in enumerate(settled, before.size)
+        if one.draft.seal is not None
+    ]
+    if seals:
+        connection.execute(sa.insert(audit_seal), seals)
+    filled = tiles.filled_by(connection, before.size, hashes)
+    if filled:
+        connection.execute(sa.insert(audit_tile), filled)
+    connection.execute(_move_head, {"size": after.size, "peaks": after.to_bytes(), "root": batch.root})
+    return batch
