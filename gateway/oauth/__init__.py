@@ -1,0 +1,1 @@
+"""OAuth2 authorization server for partner systems, and the check of its tokens at the API (see README.md)."""

@@ -1,0 +1,97 @@
+"""The first steps of every OAuth endpoint: a POST with a small form in its body and nothing in its address.
+
+No framework form parser: those also take multipart bodies, keep the last of several values and answer 422.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from gateway.oauth.errors import refused
+from gateway.oauth.partners import Partner
+from gateway.oauth.server import AuthorizationServer
+from gateway.oauth.tokens import Delegation
+
+MAX_BODY = 65_536
+MAX_PARAMETERS = 32
+_FORM = b"application/x-www-form-urlencoded"
+_CHARSETS = frozenset({b"", b"charset=utf-8", b'charset="utf-8"'})
+
+
+class ClientGone(Exception):  # noqa: N818  not an error: nobody is left to answer
+    """The client closed the connection before its request was complete."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request on its way through the steps; each step reads what the ones before it have filled in."""
+
+    server: AuthorizationServer
+    scope: Scope = field(repr=False)
+    receive: Receive = field(repr=False)
+    now: int
+    body: bytes = field(default=b"", repr=False)
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    known_client: str | None = None
+    client: Partner = field(init=False)
+    scopes: frozenset[str] = frozenset()
+    delegation: Delegation | None = field(default=None, repr=False)
+    answer: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def headers(self, name: bytes) -> list[bytes]:
+        """All values of a header: the first of several is not a choice we make."""
+        return [value for key, value in self.scope["headers"] if key == name]
+
+
+async def require_post(attempt: Attempt) -> None:
+    """RFC 6749 §3.2: POST only."""
+    if attempt.scope["method"] != "POST":
+        raise refused("method")
+
+
+async def require_form(attempt: Attempt) -> None:
+    """One Content-Type, a form; UTF-8 is the only charset that may be named."""
+    values = attempt.headers(b"content-type")
+    kind, _, parameter = (values[0] if len(values) == 1 else b"").lower().partition(b";")
+    if kind.strip() != _FORM or parameter.strip() not in _CHARSETS:
+        raise refused("content_type")
+
+
+async def read_body(attempt: Attempt) -> None:
+    """Read at most 64 KiB, whatever length was announced."""
+    body = bytearray()
+    while True:
+        message = await attempt.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise refused("body_size")
+        if not message.get("more_body", False):
+            break
+    attempt.body = bytes(body)
+
+
+async def refuse_query_string(attempt: Attempt) -> None:
+    """Addresses end up in logs and histories (RFC 6749 §2.3.1): nothing is accepted there."""
+    if attempt.scope["query_string"]:
+        raise refused("query_string")
+
+
+async def read_parameters(attempt: Attempt) -> None:
+    """Each parameter once; one without a value counts as not sent (RFC 6749 §3.2)."""
+    try:
+        pairs = parse_qsl(
+            attempt.body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )  # fmt: skip
+    except ValueError:  # from None: the message quotes the body
+        raise refused("form") from None
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise refused("duplicate")
+    attempt.parameters = {name: value for name, value in pairs if value}
+
+
+STEPS = (require_post, require_form, read_body, refuse_query_string, read_parameters)

@@ -1,0 +1,80 @@
+"""The two grants: a partner for itself (RFC 6749 §4.4) and for a named professional (RFC 8693).
+
+A scope is never implied: what is asked must be named, and must be part of the registration. No refresh token:
+the client can always sign again.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from gateway.oauth import professionals
+from gateway.oauth.errors import JwtRefused, refused, token_refused
+from gateway.oauth.form import Attempt
+
+CLIENT_CREDENTIALS = "client_credentials"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+
+
+async def choose_grant(attempt: Attempt) -> None:
+    """The grant must be one of ours."""
+    name = attempt.parameters.get("grant_type")
+    if name is None:
+        raise refused("grant_missing")
+    if name not in GRANTS:
+        raise refused("grant")
+
+
+async def check_scope(attempt: Attempt) -> None:
+    """Distinct names, each of them registered for this client."""
+    text = attempt.parameters.get("scope")
+    if text is None:
+        raise refused("scope_missing")
+    names = text.split(" ")
+    scopes = frozenset(names)
+    if "" in scopes or len(scopes) != len(names):
+        raise refused("scope_form")
+    if not scopes <= attempt.client.scopes:
+        raise refused("scope")
+    attempt.scopes = scopes
+
+
+async def check_target(attempt: Attempt) -> None:
+    """A client that asks for another audience must not get a token for ours (RFC 8707 §2, RFC 8693 §2.2.2)."""
+    for name in ("resource", "audience"):
+        if attempt.parameters.get(name, attempt.server.resource) != attempt.server.resource:
+            raise refused("target")
+
+
+async def run_grant(attempt: Attempt) -> None:
+    """What the chosen grant asks for beyond the client itself."""
+    await GRANTS[attempt.parameters["grant_type"]](attempt)
+
+
+async def _client_credentials(_attempt: Attempt) -> None:
+    """The authenticated client is the subject: nothing more to check."""
+
+
+async def _token_exchange(attempt: Attempt) -> None:
+    sent = attempt.parameters
+    if "actor_token" in sent or "actor_token_type" in sent:
+        raise refused("actor_token")
+    if sent.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
+        raise refused("requested_token_type")
+    if professionals.PARAMETER not in sent:
+        raise refused("subject_token_missing")
+    if sent.get("subject_token_type") != JWT:
+        raise refused("subject_token_type")
+    try:
+        attempt.delegation = await professionals.accept(attempt)
+    except JwtRefused as refusal:
+        raise token_refused(professionals.PARAMETER, refusal.fault) from None
+    attempt.answer["issued_token_type"] = ACCESS_TOKEN
+
+
+GRANTS: dict[str, Callable[[Attempt], Awaitable[None]]] = {
+    CLIENT_CREDENTIALS: _client_credentials,
+    TOKEN_EXCHANGE: _token_exchange,
+}
+
+STEPS = (choose_grant, check_scope, check_target, run_grant)

@@ -1,0 +1,164 @@
+"""Registered partner systems: who may ask for a token, with which keys, for which scopes.
+
+The registration is a journal entry (`partner.registered`): the caller appends it with `insert_partner` as the
+change of that entry, so that both are durable or neither is. Refuses to hold a secret of a partner: it knows
+public keys only.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from audit.store import Store
+from gateway.oauth import jwks as key_sets
+from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
+from gateway.oauth.jose import VerificationKey
+from gateway.oauth.models import insert_ignoring
+from gateway.oauth.models import partner as table
+from gateway.oauth.siret import is_siret
+
+ACTIVE, SUSPENDED = "active", "suspended"
+MAX_SCOPES = 64
+MAX_BATCH_JOBS = 32
+
+_SLUG = re.compile(r"[a-z][a-z0-9-]{1,40}")
+_SCOPE = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """One registration, as it was when it was read."""
+
+    id: str
+    name: str
+    siret: str
+    scopes: frozenset[str]
+    jwks: tuple[Mapping[str, str], ...] = field(repr=False)
+    batch_jobs: frozenset[str]
+    status: str
+    created_at: int
+    keys: Mapping[str, VerificationKey] = field(repr=False, compare=False)
+
+    @property
+    def active(self) -> bool:
+        """Whether this partner may ask for tokens and use them."""
+        return self.status == ACTIVE
+
+
+def is_partner_id(text: object) -> TypeGuard[str]:
+    """Whether this could be the id of a partner at all: anything else is not worth a look-up."""
+    return isinstance(text, str) and _SLUG.fullmatch(text) is not None
+
+
+def new_partner(
+    *,
+    id: str,  # noqa: A002  the word of the catalogue
+    name: str,
+    siret: str,
+    scopes: Collection[str],
+    jwks: object,
+    batch_jobs: Collection[str] = (),
+    now: int,
+) -> Partner:
+    """A registration that keeps every rule, or `PartnerInvalid`. Writes nothing."""
+    if not is_partner_id(id):
+        raise PartnerInvalid("id", "must be 2 to 41 lower-case letters, digits or hyphens, a letter first")
+    if not 1 <= len(name) <= 120 or not name.isprintable() or name != name.strip():
+        raise PartnerInvalid("name", "must be 1 to 120 printable characters")
+    if not is_siret(siret):
+        raise PartnerInvalid("siret", "must be the 14 digits of a SIRET with a valid key")
+    if not 1 <= len(scopes) <= MAX_SCOPES or not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names of lower-case letters, digits or _.:-")
+    if len(batch_jobs) > MAX_BATCH_JOBS or not all(_SLUG.fullmatch(job) for job in batch_jobs):
+        raise PartnerInvalid("batch_jobs", f"must be at most {MAX_BATCH_JOBS} slugs")
+    kept = key_sets.check(jwks)
+    return Partner(
+        id=id, name=name, siret=siret, scopes=frozenset(scopes), jwks=tuple(kept), batch_jobs=frozenset(batch_jobs),
+        status=ACTIVE, created_at=now, keys=key_sets.load(kept),
+    )  # fmt: skip
+
+
+def insert_partner(connection: Connection, partner: Partner) -> None:
+    """Store a new registration; `PartnerExists` when its id is taken."""
+    row = {
+        "id": partner.id,
+        "name": partner.name,
+        "siret": partner.siret,
+        "scopes": sorted(partner.scopes),
+        "jwks": {"keys": [dict(key) for key in partner.jwks]},
+        "batch_jobs": sorted(partner.batch_jobs),
+        "status": partner.status,
+        "created_at": partner.created_at,
+        "changed_at": partner.created_at,
+    }
+    statement = insert_ignoring(connection, table).returning(table.c.id)
+    if connection.execute(statement, [row]).first() is None:
+        raise PartnerExists(partner.id)
+
+
+async def register(store: Store, partner: Partner) -> None:
+    """Store a new registration in a transaction of its own, where no journal is there to carry it (tests)."""
+    await store.write(lambda connection: insert_partner(connection, partner))
+
+
+def change_status(connection: Connection, partner_id: str, *, status: str, now: int) -> None:
+    """Suspend a partner or let it in again; its running tokens follow within `Partners.max_age`."""
+    statement = sa.update(table).where(table.c.id == partner_id).values(status=status, changed_at=now)
+    if connection.execute(statement).rowcount == 0:
+        raise PartnerUnknown(partner_id)
+
+
+def find_partner(connection: Connection, partner_id: str) -> Partner | None:
+    """The registration under this id, whatever its status."""
+    row = connection.execute(sa.select(table).where(table.c.id == partner_id)).first()
+    return None if row is None else _partner(row)
+
+
+def list_partners(connection: Connection, *, after: str = "", limit: int = 100) -> list[Partner]:
+    """Registrations in the order of their ids, one page at a time."""
+    statement = sa.select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+    return [_partner(row) for row in connection.execute(statement)]
+
+
+def _partner(row: Row[Any]) -> Partner:
+    keys = row.jwks["keys"]
+    return Partner(
+        id=row.id, name=row.name, siret=row.siret, scopes=frozenset(row.scopes), jwks=tuple(keys),
+        batch_jobs=frozenset(row.batch_jobs), status=row.status, created_at=row.created_at, keys=key_sets.load(keys),
+    )  # fmt: skip
+
+
+class Partners:
+    """Reads registrations, remembering each for at most `max_age` milliseconds.
+
+    The only thing that rests on this memory is that a change (suspension, new keys, fewer scopes) bites
+    within `max_age` on every process. An unknown id is never remembered: a new partner works at once.
+    """
+
+    def __init__(self, store: Store, *, max_age: int = 5_000, size: int = 1_024) -> None:
+        self._store = store
+        self._max_age = max_age
+        self._size = size
+        self._known: dict[str, tuple[int, Partner]] = {}
+
+    async def get(self, partner_id: str, now: int) -> Partner | None:
+        """The registration under this id, at most `max_age` old."""
+        known = self._known.get(partner_id)
+        if known is not None and 0 <= now - known[0] < self._max_age:
+            return known[1]
+        partner = await self._store.read(_finder(partner_id))
+        if partner is None:
+            self._known.pop(partner_id, None)
+            return None
+        if len(self._known) >= self._size:
+            self._known.clear()
+        self._known[partner_id] = (now, partner)
+        return partner
+
+
+def _finder(partner_id: str) -> Callable[[Connection], Partner | None]:
+    return lambda connection: find_partner(connection, partner_id)

@@ -1,0 +1,61 @@
+"""The professional assertion: a partner-signed one-time JWT that names the human behind a request.
+
+It is the subject token of a token exchange (RFC 8693). Its own typ keeps it apart from client assertions,
+access tokens and id tokens, so that none of them can be passed off as a person (RFC 8725 §3.11).
+"""
+
+from typing import Any
+
+from gateway.oauth import claims, jose
+from gateway.oauth.claims import Claims
+from gateway.oauth.errors import Fault, JwtRefused
+from gateway.oauth.form import Attempt
+from gateway.oauth.tokens import Delegation, Professional
+
+TYPE = "passerelle-professional+jwt"
+PARAMETER = "subject_token"
+MAX_LIFETIME_SECONDS = 300
+
+_TYPES = frozenset({TYPE})
+_MAX_ID, _MAX_NAME, _MAX_WORD = 128, 100, 128
+
+
+async def accept(attempt: Attempt) -> Delegation:
+    """Check the subject token of the authenticated client and use it up, or raise `JwtRefused`."""
+    assertion = jose.parse(attempt.parameters[PARAMETER], types=_TYPES)
+    client = attempt.client
+    key = client.keys.get(assertion.kid)
+    if key is None:
+        raise JwtRefused(Fault.KEY)
+    assertion.verify(key)
+    claims.check_parties(assertion.claims, client_id=client.id, issuer=attempt.server.issuer)
+    if assertion.claims.get("azp") != client.id:
+        raise JwtRefused(Fault.AUTHORIZED_PARTY)
+    expires_at = claims.check_dates(assertion.claims, now_seconds=attempt.now // 1000, longest=MAX_LIFETIME_SECONDS)
+    jti = claims.token_id(assertion.claims)
+    delegation = _read(assertion.claims)
+    if not await attempt.server.used.claim(partner=client.id, jti=jti, expires_at=expires_at * 1000, now=attempt.now):
+        raise JwtRefused(Fault.REPLAYED)
+    return delegation
+
+
+def _read(of: Claims) -> Delegation:
+    professional_id = _text(of, "sub", _MAX_ID)
+    if not professional_id.isascii() or " " in professional_id:
+        raise JwtRefused(Fault.PROFESSIONAL)
+    professional = Professional(
+        id=professional_id,
+        family_name=_text(of, "family_name", _MAX_NAME),
+        given_name=_text(of, "given_name", _MAX_NAME),
+        role=_text(of, "role", _MAX_WORD) if "role" in of else None,
+        acr=_text(of, "acr", _MAX_WORD) if "acr" in of else None,
+    )
+    return Delegation(professional=professional, auth_time=of.get("auth_time"))
+
+
+def _text(of: Claims, name: str, longest: int) -> str:
+    """Printable only: names travel on in headers, where a line break would start a new one."""
+    value: Any = of.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable() or not value.strip():
+        raise JwtRefused(Fault.PROFESSIONAL)
+    return value

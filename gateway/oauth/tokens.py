@@ -1,0 +1,68 @@
+"""Access tokens: JWTs of RFC 9068, ES256, at most five minutes, for one audience.
+
+A machine token names the partner as sub. A token got by exchange names the professional as sub, scoped by the
+partner (`<partner>:<id at the partner>`, a partner id holds no colon), and the partner as act.sub.
+A token carries the professional's name because France Travail wants it on each call: never log a token.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.oauth import jose, keys
+from gateway.oauth.server import AuthorizationServer
+
+TYPE = "at+jwt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Professional:
+    """The human behind a request, as the partner names them. Nothing of it may reach a log."""
+
+    id: str = field(repr=False)
+    family_name: str = field(repr=False)
+    given_name: str = field(repr=False)
+    role: str | None = field(default=None, repr=False)
+    acr: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation:
+    """A professional and when they signed in at the partner."""
+
+    professional: Professional
+    auth_time: int | None = None
+
+
+def issue(
+    server: AuthorizationServer, *, client_id: str, scopes: Collection[str], delegation: Delegation | None, now: int
+) -> str:
+    """Sign an access token for this client, and for this professional if there is one."""
+    issued_at = now // 1000
+    claims: dict[str, Any] = {
+        "iss": server.issuer,
+        "aud": server.resource,
+        "sub": client_id,
+        "client_id": client_id,
+        "scope": " ".join(sorted(scopes)),
+        "jti": server.new_token_id(),
+        "iat": issued_at,
+        "exp": issued_at + server.lifetime,
+    }
+    if delegation is not None:
+        claims |= _delegated(delegation, client_id)
+    # RFC 9449 §6 and RFC 8705 §3.1: the cnf of a sender-constrained token will be added here.
+    signing = server.keys.signing
+    header = {"typ": TYPE, "alg": keys.ALGORITHM, "kid": signing.kid}
+    return jose.sign(claims, header=header, key=signing.private)
+
+
+def _delegated(delegation: Delegation, client_id: str) -> dict[str, Any]:
+    who = delegation.professional
+    optional = {"role": who.role, "acr": who.acr, "auth_time": delegation.auth_time}
+    return {
+        "sub": f"{client_id}:{who.id}",
+        "act": {"sub": client_id},
+        "family_name": who.family_name,
+        "given_name": who.given_name,
+    } | {name: value for name, value in optional.items() if value is not None}
