@@ -6,7 +6,7 @@ ConsentError
 ├── IdentifierInvalid        an identifier is malformed or not accepted; says which, never its value
 ├── SubjectAmbiguous         the identifiers belong to several persons, or contradict each other
 ├── ReferenceConflict        the partner's reference already names another person
-├── LinkContended            the same person kept changing while being linked: ask again
+├── Contended                the same person kept changing meanwhile: ask again
 ├── AuthorisationUnknown     no such authorisation for this person
 ├── StateConflict            the transition is not allowed from the present state
 │   ├── AlreadyWithdrawn     it had been withdrawn before: nothing was added
@@ -66,10 +66,10 @@ class ReferenceConflict(ConsentError):  # noqa: N818
     code = "reference_conflict"
 
 
-class LinkContended(ConsentError):  # noqa: N818
-    """Several partners kept changing the same person meanwhile: nothing was changed, ask again."""
+class Contended(ConsentError):  # noqa: N818
+    """The same person kept changing meanwhile: nothing was changed, ask again."""
 
-    code = "link_contended"
+    code = "contended"
 
 
 class AuthorisationUnknown(ConsentError):  # noqa: N818
