@@ -178,7 +178,6 @@ class BearerRefused(OAuthFailure):
 class BearerMissing(BearerRefused):
     """No token was sent: RFC 6750 §3.1 wants the bare challenge."""
 
-    code = "token_missing"
     description = "an access token is required"
 
     @property

@@ -5,11 +5,13 @@ below 2048 bits, keys without kid or with the same kid, oversized sets. Other me
 legal and are not kept: what is stored is exactly what is used.
 """
 
+import hashlib
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -66,6 +68,12 @@ def of_public_key(key: PublicKey, *, kid: str) -> Jwk:
         numbers = key.public_numbers()
         members = {"kty": "RSA", "n": encode(_octets(numbers.n)), "e": encode(_octets(numbers.e))}
     return members | {"kid": kid, "alg": _KINDS[members["kty"]][0], "use": "sig"}
+
+
+def thumbprint(key: Mapping[str, str]) -> str:
+    """SHA-256 over the required members of the key, in order, as base64url (RFC 7638 §3)."""
+    required = {name: key[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in key}
+    return encode(hashlib.sha256(orjson.dumps(required)).digest())
 
 
 def _check_key(key: object) -> Jwk:

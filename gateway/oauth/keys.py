@@ -5,14 +5,12 @@ sign, so that a rotation overlaps: publish the next key, wait until caches have 
 token to previous, drop previous once its last token has expired. Refuses a file that others can read.
 """
 
-import hashlib
 import os
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -27,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.oauth.errors import OAuthMisconfigured
-from gateway.oauth.jose import PublicKey, VerificationKey, encode
-from gateway.oauth.jwks import Jwk, of_public_key
+from gateway.oauth.jose import VerificationKey
+from gateway.oauth.jwks import Jwk, of_public_key, thumbprint
 
 ALGORITHM = "ES256"
 OVERLAPPING = ("next", "previous")
@@ -43,7 +41,7 @@ class TokenKey:
     @cached_property
     def kid(self) -> str:
         """The RFC 7638 thumbprint: the same on every replica, without a register of names."""
-        return thumbprint(self.private.public_key())
+        return thumbprint(of_public_key(self.private.public_key(), kid=""))
 
     @cached_property
     def jwk(self) -> Jwk:
@@ -66,13 +64,6 @@ class TokenKeys:
     def jwks(self) -> dict[str, list[Jwk]]:
         """The set served at /oauth/jwks."""
         return {"keys": [key.jwk for key in (self.signing, *self.others)]}
-
-
-def thumbprint(key: PublicKey) -> str:
-    """SHA-256 over the required members of the JWK, in order, as base64url (RFC 7638 §3)."""
-    members = of_public_key(key, kid="")
-    required = {name: members[name] for name in sorted({"kty", "crv", "x", "y", "n", "e"} & members.keys())}
-    return encode(hashlib.sha256(orjson.dumps(required)).digest())
 
 
 def generate() -> TokenKeys:

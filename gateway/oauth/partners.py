@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
+from audit.canonical import Json
 from audit.store import Store
 from gateway.oauth import jwks as key_sets
 from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
@@ -25,8 +26,8 @@ ACTIVE, SUSPENDED = "active", "suspended"
 MAX_SCOPES = 64
 MAX_BATCH_JOBS = 32
 
-_SLUG = re.compile(r"[a-z][a-z0-9-]{1,40}")
-_SCOPE = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
+_SLUG = re.compile(r"(?=.{2,41}\Z)[a-z](?:-?[a-z0-9])+")
+_SCOPE = re.compile(r"[a-z][a-z_]{0,39}(?:[.:][a-z][a-z0-9_]{0,39}){0,3}")  # what the journal can hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +67,13 @@ def new_partner(
 ) -> Partner:
     """A registration that keeps every rule, or `PartnerInvalid`. Writes nothing."""
     if not is_partner_id(id):
-        raise PartnerInvalid("id", "must be 2 to 41 lower-case letters, digits or hyphens, a letter first")
+        raise PartnerInvalid("id", "must be 2 to 41 lower-case letters, digits or single hyphens, a letter first")
     if not 1 <= len(name) <= 120 or not name.isprintable() or name != name.strip():
         raise PartnerInvalid("name", "must be 1 to 120 printable characters")
     if not is_siret(siret):
         raise PartnerInvalid("siret", "must be the 14 digits of a SIRET with a valid key")
     if not 1 <= len(scopes) <= MAX_SCOPES or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names of lower-case letters, digits or _.:-")
+        raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names such as data:rsa")
     if len(batch_jobs) > MAX_BATCH_JOBS or not all(_SLUG.fullmatch(job) for job in batch_jobs):
         raise PartnerInvalid("batch_jobs", f"must be at most {MAX_BATCH_JOBS} slugs")
     kept = key_sets.check(jwks)
@@ -98,6 +99,17 @@ def insert_partner(connection: Connection, partner: Partner) -> None:
     statement = insert_ignoring(connection, table).returning(table.c.id)
     if connection.execute(statement, [row]).first() is None:
         raise PartnerExists(partner.id)
+
+
+def journal_members(partner: Partner) -> dict[str, Json]:
+    """The members of the entry `partner.registered` that goes with `insert_partner`."""
+    return {
+        "org": partner.id,
+        "siret": partner.siret,
+        "scopes": sorted(partner.scopes),
+        "keys": [key_sets.thumbprint(key) for key in partner.jwks],
+        "batches": sorted(partner.batch_jobs),
+    }
 
 
 async def register(store: Store, partner: Partner) -> None:
