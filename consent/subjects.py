@@ -20,9 +20,9 @@ from consent import links, models
 from consent.blind import BlindIndex
 from consent.errors import (
     ConsentError,
+    Contended,
     EpochChanged,
     FlagUnknown,
-    Contended,
     PersonUnknown,
     ReferenceConflict,
     SubjectAmbiguous,
