@@ -1,0 +1,1 @@
+"""Policies: what may leave, decided by one pure function. See README.md."""

@@ -1,0 +1,191 @@
+"""The catalogue: every exchange that may happen, loaded from a directory, checked as a whole, compiled.
+
+Answers for what may be asked for, by whom, on which basis, how often; refuses the whole directory when one file is
+wrong. Its digest depends on the content only: not on file names' order, spacing, comments or the order of keys and
+lists.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from policies import checks, describe, documents, frequency, vocabulary
+from policies.describe import RequestFields
+from policies.documents import Document
+from policies.errors import CatalogueInvalid, Problem, UnknownName
+from policies.facts import canonical
+from policies.model import Denial, Exchange, Party, Purpose
+from policies.reasons import Reason
+from policies.tables import Table, compile_defaults, compile_table
+from policies.verdicts import Verdict
+from policies.vocabulary import Vocabulary
+
+SHARED_FILES = ("parties", "purposes", "denials")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Catalogue:
+    """A catalogue that passed every check. Compared by identity; named by its digest."""
+
+    digest: str
+    vocabulary: Vocabulary
+    parties: Mapping[str, Party]
+    purposes: Mapping[str, Purpose]
+    exchanges: Mapping[str, Exchange]
+    tables: Mapping[tuple[str, str], Table]
+    defaults: Mapping[str, Mapping[Reason, Verdict]]
+
+    def expand(self, recipient: str, purpose: str, wanted: Iterable[str]) -> tuple[str, ...]:
+        """Replace datasets by their fields: those the recipient's table lists, else all that exist.
+
+        Raises UnknownName for what is not in the vocabulary. Says nothing of what may leave.
+        """
+        table = self.tables.get((recipient, purpose))
+        served = {name for name, rule in table.rules.items() if rule.barred is None} if table else set()
+        fields: set[str] = set()
+        for position, name in enumerate(wanted):
+            if name in self.vocabulary.fields:
+                fields.add(name)
+            elif name in self.vocabulary.datasets:
+                own = self.vocabulary.datasets[name].fields
+                fields.update(served.intersection(own) or own)
+            else:
+                raise UnknownName("dataset or field", position)
+        return tuple(sorted(fields))
+
+    def active(self, recipient: str, purpose: str) -> tuple[Exchange, ...]:
+        """Give the active exchanges that serve a recipient for a purpose, by id."""
+        return tuple(
+            exchange
+            for _, exchange in sorted(self.exchanges.items())
+            if exchange.status == "active" and exchange.purpose == purpose and recipient in exchange.recipients
+        )
+
+    def basis_of(self, recipient: str, purpose: str) -> str | None:
+        """Give the one type of legal basis on which a recipient may ask for a purpose."""
+        table = self.tables.get((recipient, purpose))
+        return table.basis if table else None
+
+    def sources_of(self, recipient: str, purpose: str) -> tuple[str, ...]:
+        """Give the sources that serve a recipient for a purpose."""
+        return tuple(sorted({exchange.source for exchange in self.active(recipient, purpose)}))
+
+    def purposes_for(self, recipient: str) -> tuple[str, ...]:
+        """Give the purposes a recipient may ask for."""
+        return tuple(sorted(purpose for who, purpose in self.tables if who == recipient))
+
+    def scopes_for(self, recipient: str) -> tuple[str, ...]:
+        """Give the OAuth scopes a recipient may hold: one per purpose."""
+        return tuple(f"exchange:{purpose}" for purpose in self.purposes_for(recipient))
+
+    def request_fields(self, recipient: str, purpose: str) -> RequestFields:
+        """Give what an authorisation covers: per source, and which fields need explicit consent."""
+        return describe.request_fields(self.tables.get((recipient, purpose)))
+
+    def default_validity(self, recipient: str, purpose: str) -> int | None:
+        """Give for how many milliseconds an authorisation holds: the shortest its exchanges declare."""
+        return min((e.validity for e in self.active(recipient, purpose) if e.validity is not None), default=None)
+
+    def max_uses(self, recipient: str, purpose: str) -> int | None:
+        """Give how often an authorisation may serve: the fewest its exchanges declare."""
+        return min((e.max_uses for e in self.active(recipient, purpose) if e.max_uses is not None), default=None)
+
+    def window(self, exchange: str, now: int) -> str:
+        """Give the key under which uses of an exchange are counted at this instant, e.g. `id:2026-11`."""
+        return frequency.window(self._active_by_id(exchange), now)
+
+    def limit(self, exchange: str) -> int:
+        """Give how many uses one window of an exchange allows per person."""
+        return self._active_by_id(exchange).limit
+
+    def sentence(self, name: str, lang: str) -> str:
+        """Give the plain sentence of a dataset or a purpose."""
+        entry = self.vocabulary.datasets.get(name) or self.purposes.get(name)
+        if entry is None or lang not in entry.sentence:
+            raise UnknownName("dataset, purpose or language")
+        return entry.sentence[lang]
+
+    def describe(self, recipient: str) -> dict[str, Any]:
+        """Describe to a recipient all it may ask for (`GET /v1/catalogue`)."""
+        if recipient not in self.parties:
+            raise UnknownName("recipient")
+        return describe.describe(self, recipient)
+
+    def _active_by_id(self, exchange: str) -> Exchange:
+        for each in self.exchanges.values():
+            if each.id == exchange and each.status == "active":
+                return each
+        raise UnknownName("exchange")
+
+
+def load(directory: Path | str, *, vocabulary_file: Path = vocabulary.PACKAGE_FILE) -> Catalogue:
+    """Load every `*.yaml` of a directory; raise CatalogueInvalid with all problems of all files."""
+    folder = Path(directory)
+    problems: list[Problem] = []
+    read: dict[str, Document] = {}
+    wanted = {"vocabulary": vocabulary_file, **{name: folder / f"{name}.yaml" for name in SHARED_FILES}}
+    others = sorted(path for path in folder.glob("*.y*ml") if path.stem not in SHARED_FILES)
+    for kind, path in (*wanted.items(), *(("exchange", path) for path in others)):
+        try:
+            read[kind if kind in wanted else path.name] = documents.read(path, kind)
+        except CatalogueInvalid as invalid:
+            problems += invalid.problems
+    if problems:
+        raise CatalogueInvalid(tuple(sorted(problems)))
+    return build(
+        checks.Files(**{name: read.pop(name) for name in wanted}, exchanges=tuple(read[name] for name in sorted(read)))
+    )
+
+
+def build(files: checks.Files) -> Catalogue:
+    """Check documents of the right form against each other, and compile them."""
+    words = vocabulary.build(files.vocabulary.content)
+    content = checks.typed(files, words)
+    problems = checks.check(files, content)
+    if problems:
+        raise CatalogueInvalid(problems)
+    exchanges = {exchange.name: exchange for _, exchange in content.exchanges}
+    return Catalogue(
+        digest=_digest(files),
+        vocabulary=words,
+        parties=content.parties,
+        purposes=content.purposes,
+        exchanges=exchanges,
+        tables=_tables(exchanges.values(), content.denials, content=content),
+        defaults=compile_defaults(words),
+    )
+
+
+def _tables(
+    exchanges: Iterable[Exchange], denials: tuple[Denial, ...], *, content: checks.Content
+) -> dict[tuple[str, str], Table]:
+    served: dict[tuple[str, str], list[Exchange]] = {}
+    for exchange in exchanges:
+        if exchange.status == "active":
+            for recipient in exchange.recipients:
+                served.setdefault((recipient, exchange.purpose), []).append(exchange)
+    return {
+        (recipient, purpose): compile_table(
+            group, recipient=recipient, vocabulary=content.vocabulary, parties=content.parties, denials=denials
+        )
+        for (recipient, purpose), group in served.items()
+    }
+
+
+def _digest(files: checks.Files) -> str:
+    content = {
+        **{name: getattr(files, name).content for name in ("vocabulary", *SHARED_FILES)},
+        "exchanges": [document.content for document in files.exchanges],
+    }
+    return hashlib.sha256(canonical(_unordered(content))).hexdigest()
+
+
+def _unordered(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _unordered(value) for key, value in content.items()}
+    if isinstance(content, list):
+        # every list of the format is a set
+        return sorted((_unordered(item) for item in content), key=canonical)
+    return content

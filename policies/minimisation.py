@@ -1,0 +1,145 @@
+"""`minimise`: what really leaves. Only the fields a decision permits, each under its obligation.
+
+1. Fields not permitted are never looked at, whatever the source returned.
+2. A value is of its vocabulary type, or its field does not leave.
+3. The obligation is carried out, or its field does not leave: never the clear value instead.
+4. No text or number that leaves contains a NIR.
+
+A field that fails in one row is withheld from all rows: which row it was would itself tell something. Values are in
+no repr and no exception.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from policies.catalogue import Catalogue
+from policies.errors import CatalogueMismatch
+from policies.nir import carries_nir
+from policies.obligations import Obligation
+from policies.reasons import Reason
+from policies.transformations import Pseudonymise, Transform, transform
+from policies.values import CHECKS
+from policies.verdicts import Decision
+from policies.vocabulary import FieldType
+
+Row = Mapping[str, Any]
+Records = Mapping[str, Sequence[Row]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimised:
+    """What may leave: rows per dataset, the obligation each field left under, and what was withheld and why."""
+
+    values: Mapping[str, list[dict[str, Any]]] = field(repr=False)
+    transforms: Mapping[str, str]
+    withheld: Mapping[str, Reason]
+
+
+class _Step(NamedTuple):
+    name: str
+    conforms: Callable[[Any], bool]
+    nullable: bool
+    obligation: str
+    transform: Transform | None
+    searched: bool
+
+
+class _Plan(NamedTuple):
+    dataset: str
+    many: bool
+    steps: tuple[_Step, ...]
+
+
+class _Refused(Exception):  # noqa: N818
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def minimise(
+    decision: Decision, records: Records, catalogue: Catalogue, *, pseudonymise: Pseudonymise | None = None
+) -> Minimised:
+    """Keep of the records what the decision permits. Rows are keyed by full field names, in and out.
+
+    A dataset stands in `values` when it was fetched and something of it may leave; an empty list means that the
+    source answered and has no row. Raises CatalogueMismatch when the decision was taken with another catalogue.
+    """
+    if decision.catalogue != catalogue.digest:
+        raise CatalogueMismatch("the decision was taken with another catalogue")
+    values: dict[str, list[dict[str, Any]]] = {}
+    transforms: dict[str, str] = {}
+    withheld: dict[str, Reason] = {}
+    permitted = tuple((verdict.field, verdict.obligation) for verdict in decision.granted)
+    for plan in _plans(catalogue, permitted):
+        rows = records.get(plan.dataset)
+        if rows is None:
+            continue
+        if len(rows) > 1 and not plan.many:
+            withheld.update((step.name, Reason.ROWS_AMBIGUOUS) for step in plan.steps)
+            continue
+        kept: list[dict[str, Any]] = [{} for _ in rows]
+        failed = _fill(kept, rows, steps=plan.steps, pseudonymise=pseudonymise)
+        withheld.update(failed)
+        if rows:
+            transforms.update((step.name, step.obligation) for step in plan.steps if step.name not in failed)
+        if len(failed) < len(plan.steps):
+            values[plan.dataset] = kept
+    return Minimised(values=values, transforms=transforms, withheld=withheld)
+
+
+@lru_cache(maxsize=256)
+def _plans(catalogue: Catalogue, permitted: tuple[tuple[str, Obligation], ...]) -> tuple[_Plan, ...]:
+    steps: dict[str, list[_Step]] = {}
+    for name, obligation in permitted:
+        known = catalogue.vocabulary.fields[name]
+        step = _Step(
+            name=name,
+            conforms=CHECKS[known.type],
+            nullable=known.nullable,
+            obligation=str(obligation),
+            transform=transform(obligation, known),
+            # dates are held to their form, answers are booleans, pseudonyms are random: a NIR cannot hide there
+            searched=known.type in {FieldType.STR, FieldType.INT}
+            and obligation.kind not in {"predicate", "pseudonymise"},
+        )
+        steps.setdefault(known.dataset, []).append(step)
+    datasets = catalogue.vocabulary.datasets
+    return tuple(_Plan(dataset, datasets[dataset].many, tuple(each)) for dataset, each in sorted(steps.items()))
+
+
+def _fill(
+    kept: list[dict[str, Any]], rows: Sequence[Row], *, steps: tuple[_Step, ...], pseudonymise: Pseudonymise | None
+) -> dict[str, Reason]:
+    """Fill the rows kept, field by field; give the fields that failed, each left out of all rows."""
+    failed: dict[str, Reason] = {}
+    for step in steps:
+        try:
+            column = [
+                (into, _leaving(step, row, pseudonymise))
+                for into, row in zip(kept, rows, strict=True)
+                if step.name in row
+            ]
+        except _Refused as refused:
+            failed[step.name] = refused.reason
+            continue
+        if rows and not column:
+            failed[step.name] = Reason.NOT_SUPPLIED
+        for into, value in column:
+            into[step.name] = value
+    return failed
+
+
+def _leaving(step: _Step, row: Row, pseudonymise: Pseudonymise | None) -> Any:
+    value = row[step.name]
+    if not (step.nullable if value is None else step.conforms(value)):
+        raise _Refused(Reason.TYPE_MISMATCH)
+    if step.transform is not None:
+        try:
+            value = step.transform(value, row, pseudonymise)
+        except Exception:  # noqa: BLE001  whatever went wrong, the value does not leave, nor what it raised
+            raise _Refused(Reason.TRANSFORMATION_FAILED) from None
+    if step.searched and carries_nir(str(value)):
+        raise _Refused(Reason.NIR_DETECTED)
+    return value
