@@ -58,8 +58,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One entry and the rows it proves. `values` are columns of the record; `gone` are records leaving their slot,
-    with the state they leave it in; `bump`: decisions taken before no longer hold.
+    """One entry and the rows it proves.
+
+    `values` are columns of the record; `gone` are records leaving their slot, with the state they leave it in;
+    `bump`: decisions taken before no longer hold.
     """
 
     event: str
@@ -84,7 +86,7 @@ def request(found: Standing, asked: Request, *, by: By, now: int) -> Move:
     if current is not None and _stands(current, asked, now):
         raise AuthorisationExists("an authorisation stands for this purpose and recipient")
     if asked.basis == CONSENT:
-        return _wait(found, asked, by=by, now=now)
+        return _wait(found, now)
     values = {"slot": "current", "state": "active", "fields": asked.fields, "decided_at": now, **_renews(current)}
     return Move(
         event="activated",
@@ -95,7 +97,7 @@ def request(found: Standing, asked: Request, *, by: By, now: int) -> Move:
     )
 
 
-def _wait(found: Standing, asked: Request, *, by: By, now: int) -> Move:
+def _wait(found: Standing, now: int) -> Move:
     pending = found.in_slot("pending")
     if pending is not None and effective_state(pending, now) != "lapsed":
         raise RequestPending("the same request already waits for an answer")
@@ -136,9 +138,17 @@ def give(
     return Move(
         event="given",
         values={
-            "slot": "current", "state": "given", "fields": fields, "explicit": explicit, "valid_from": now,
-            "valid_until": until, "notice": notice or record.notice, "channel": by.channel, "method": by.method,
-            "decided_at": now, **_renews(current),
+            "slot": "current",
+            "state": "given",
+            "fields": fields,
+            "explicit": explicit,
+            "valid_from": now,
+            "valid_until": until,
+            "notice": notice or record.notice,
+            "channel": by.channel,
+            "method": by.method,
+            "decided_at": now,
+            **_renews(current),
         },
         members={**_limits(until, record.max_uses, now), **_replaces(current)},
         bump=True,

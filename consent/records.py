@@ -181,7 +181,7 @@ def _read(connection: Connection, subject: SubjectId, *scope: sa.ColumnElement[b
         .where(table.c.subject == subject, *scope)
         .order_by(table.c.requested_at.desc(), table.c.id.desc())
     )
-    rows = connection.execute(newest.limit(_LISTED))
+    rows = connection.execute(newest.limit(_LISTED)).mappings()
     return Standing(person.epoch, tuple(read_record(row, uses) for row in rows))
 
 
@@ -209,18 +209,38 @@ def _blank(subject: SubjectId, asked: Request, *, now: int) -> Record:
     """The record of a request before its first transition."""
     id_ = _new_id(now)
     return Record(
-        id=id_, subject=subject, recipient=asked.recipient, purpose=asked.purpose, slot=None,
-        basis=asked.basis, state="none", requested=asked.fields, fields=frozenset(), uses=0,
-        explicit=frozenset(), valid_from=now, valid_until=asked.valid_until, max_uses=asked.max_uses,
-        catalogue=asked.catalogue, notice=asked.notice, channel=None, method=None, entry=0,
-        lineage_id=id_, supersedes=None, version=1, requested_at=now, decided_at=None,
-        changed_at=now, record={
-                "schema": _SCHEMA,
-                "siret": asked.siret,
-                "sources": list(asked.sources),
-                "details": dict(asked.details),
-                "events": [],
-            },
+        id=id_,
+        subject=subject,
+        recipient=asked.recipient,
+        purpose=asked.purpose,
+        slot=None,
+        basis=asked.basis,
+        state="none",
+        requested=asked.fields,
+        fields=frozenset(),
+        uses=0,
+        explicit=frozenset(),
+        valid_from=now,
+        valid_until=asked.valid_until,
+        max_uses=asked.max_uses,
+        catalogue=asked.catalogue,
+        notice=asked.notice,
+        channel=None,
+        method=None,
+        entry=0,
+        lineage_id=id_,
+        supersedes=None,
+        version=1,
+        requested_at=now,
+        decided_at=None,
+        changed_at=now,
+        record={
+            "schema": _SCHEMA,
+            "siret": asked.siret,
+            "sources": list(asked.sources),
+            "details": dict(asked.details),
+            "events": [],
+        },
     )
 
 
@@ -240,9 +260,17 @@ def _after(before: Record, move: Move, *, by: By, now: int) -> Record:
 
 def _members(after: Record, move: Move, *, epoch: int, by: By, asked: Request | None) -> dict[str, Json]:
     content: dict[str, Json] = {
-        "authorisation": after.id, "org": after.recipient, "purpose": after.purpose, "basis": after.basis,
-        "epoch": epoch, "by": by.kind, "channel": by.channel, "actor": by.actor, "notice": after.notice,
-        "catalogue": after.catalogue, **move.members,
+        "authorisation": after.id,
+        "org": after.recipient,
+        "purpose": after.purpose,
+        "basis": after.basis,
+        "epoch": epoch,
+        "by": by.kind,
+        "channel": by.channel,
+        "actor": by.actor,
+        "notice": after.notice,
+        "catalogue": after.catalogue,
+        **move.members,
     }
     if asked is not None:
         content |= {"siret": asked.siret, "sources": sorted(asked.sources), "fields": sorted(after.requested)}

@@ -105,21 +105,21 @@ class Record:
 
 def effective_state(record: Record, now: int) -> str:
     """The state once the clock and the number of uses are taken into account."""
-    if record.state == "requested" and record.requested_at + LAPSE_MS <= now:
+    over = record.valid_until is not None and record.valid_until <= now
+    if record.state == "requested" and (over or record.requested_at + LAPSE_MS <= now):
         return "lapsed"
     if record.state in VALID:
-        over = record.valid_until is not None and record.valid_until <= now
         spent = record.max_uses is not None and record.uses >= record.max_uses
         return "expired" if over or spent else record.state
     return record.state
 
 
-def read_record(row: sa.Row[Any], uses: Mapping[str, int]) -> Record:
+def read_record(row: sa.RowMapping, uses: Mapping[str, int]) -> Record:
     """From a row of `consent_authorisation` and the person's use counts."""
-    columns = dict(row._mapping)
+    columns = dict(row)
     for name in _SETS:
         columns[name] = words(columns[name])
-    return Record(**{**columns, "uses": uses.get(use_key(row.id), 0), "record": json.loads(row.record)})
+    return Record(**{**columns, "uses": uses.get(use_key(row["id"]), 0), "record": json.loads(row["record"])})
 
 
 def write_record(record: Record) -> dict[str, Any]:

@@ -145,14 +145,16 @@ class Vault:
 
     async def open(self, subject: SubjectId) -> SubjectKey:
         """Raises `SubjectErased` when there is no key (any more), `KeyUnusable` when it does not open."""
-        opened = await self.open_many((subject,))
-        if subject not in opened:
+        opened = (await self.open_many((subject,))).get(subject)
+        if opened is None:
             raise SubjectErased("no key for this person")
-        return opened[subject]
+        if isinstance(opened, KeyUnusable):
+            raise opened
+        return opened
 
-    async def open_many(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey]:
-        """Those that have a key; at most one statement, none when all are in memory."""
-        found: dict[SubjectId, SubjectKey] = {}
+    async def open_many(self, subjects: Iterable[SubjectId]) -> dict[SubjectId, SubjectKey | KeyUnusable]:
+        """Those that have a key, each opened or why not; at most one statement, none when all are in memory."""
+        found: dict[SubjectId, SubjectKey | KeyUnusable] = {}
         missing: list[SubjectId] = []
         for subject in subjects:
             key = self._opened.get(subject)
@@ -163,7 +165,10 @@ class Vault:
                 found[subject] = key
         if missing:
             for row in await self._store.read(lambda connection: _select(connection, missing)):
-                found[row.subject] = self._keep(row.subject, self._unwrap(row))
+                try:
+                    found[row.subject] = self._keep(row.subject, self._unwrap(row))
+                except KeyUnusable as error:
+                    found[row.subject] = error
         return found
 
     async def destroy(self, subject: SubjectId) -> None:
