@@ -117,6 +117,8 @@ def _read_rsa(key: Mapping[str, Any]) -> PublicKey:
         raise PartnerInvalid("jwks", "an RSA key must have 2048 to 4096 bits")
     if exponent != _RSA_EXPONENT:
         raise PartnerInvalid("jwks", "e of an RSA key must be 65537")
+    if modulus % 2 == 0:  # not checked by the library, and nobody's key
+        raise ValueError("n")
     return RSAPublicNumbers(exponent, modulus).public_key()
 
 

@@ -1,0 +1,246 @@
+"""One authorization server over ASGI, two partners, and tokens forged by hand.
+
+Tokens are assembled here with `cryptography` alone, not with the code under test: a fault that both sides shared
+would hide itself.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+import structlog
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from gateway.database import Database, open_database
+from gateway.oauth import keys, models
+from gateway.oauth.client import ClientKey
+from gateway.oauth.partners import Partners, new_partner, register
+from gateway.oauth.replay import UsedTokens
+from gateway.oauth.routes import routes
+from gateway.oauth.server import AuthorizationServer
+from gateway.oauth.verification import Verifier
+from starlette.applications import Starlette
+
+ISSUER = "https://passerelle.example.org"
+NOW = 1_800_000_000_000
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+Json = Mapping[str, Any] | str | bytes
+
+
+def b64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def forge(header: Json, claims: Json, private: Any) -> str:
+    """A compact JWS over exactly these bytes, whatever they are."""
+    parts = [part.encode() if isinstance(part, str) else part for part in map(_text, (header, claims))]
+    signing_input = ".".join(map(b64, parts)).encode()
+    return f"{signing_input.decode()}.{b64(_signature(signing_input, private))}"
+
+
+def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    head, body, _ = token.split(".")
+    return tuple(json.loads(urlsafe_b64decode(part + "==")) for part in (head, body))
+
+
+def _text(part: Json) -> str | bytes:
+    return json.dumps(part) if isinstance(part, Mapping) else part
+
+
+def _signature(message: bytes, private: Any) -> bytes:
+    if isinstance(private, bytes):
+        return private
+    if callable(private):
+        return private(message)
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        r, s = decode_dss_signature(private.sign(message, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return private.sign(message)
+    return private.sign(message, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+
+
+@dataclass
+class World:
+    """The server, its partner `ml-brume` and the ways to talk to it."""
+
+    database: Database
+    server: AuthorizationServer
+    http: httpx.AsyncClient
+    verifier: Verifier
+    keys: dict[str, ClientKey]
+    logs: list[dict[str, Any]]
+    now: int = NOW
+    forge: Callable[..., str] = staticmethod(forge)
+    read: Callable[..., Any] = staticmethod(read)
+    count: int = field(default=0)
+
+    @property
+    def seconds(self) -> int:
+        return self.now // 1000
+
+    @property
+    def private(self) -> Any:
+        return self.keys["es"].private
+
+    def header(self, **changes: Any) -> dict[str, Any]:
+        return _changed({"typ": "JWT", "alg": "ES256", "kid": "es"}, changes)
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        self.count += 1
+        claims = {
+            "iss": "ml-brume",
+            "sub": "ml-brume",
+            "aud": ISSUER,
+            "jti": f"assertion-{self.count}",
+            "iat": self.seconds,
+            "exp": self.seconds + 60,
+        }
+        return _changed(claims, changes)
+
+    def assertion(self, *, header: Mapping[str, Any] | None = None, key: Any = None, **claims: Any) -> str:
+        return forge(self.header(**(header or {})), self.claims(**claims), key or self.private)
+
+    def person_claims(self, **changes: Any) -> dict[str, Any]:
+        person = {
+            "sub": "agent-42",
+            "azp": "ml-brume",
+            "family_name": "Kermorvan",
+            "given_name": "Maëlle",
+            "role": "conseiller",
+            "acr": "eidas1",
+            "auth_time": self.seconds - 600,
+        }
+        return _changed(self.claims(**person), changes)
+
+    def person(self, *, header: Mapping[str, Any] | None = None, key: Any = None, **claims: Any) -> str:
+        head = self.header(**({"typ": "passerelle-professional+jwt"} | dict(header or {})))
+        return forge(head, self.person_claims(**claims), key or self.private)
+
+    def form(self, **changes: Any) -> dict[str, str]:
+        form = {"grant_type": "client_credentials", "scope": "data:rsa", "client_assertion_type": ASSERTION_TYPE}
+        if "client_assertion" not in changes:
+            form["client_assertion"] = self.assertion()
+        return _changed(form, changes)
+
+    def exchange_form(self, **changes: Any) -> dict[str, str]:
+        form = {"grant_type": EXCHANGE, "subject_token_type": JWT_TYPE}
+        if "subject_token" not in changes:
+            form["subject_token"] = self.person()
+        return self.form(**(form | changes))
+
+    async def post(self, form: Any, **options: Any) -> httpx.Response:
+        body = {"content": form, "headers": FORM} if isinstance(form, str | bytes) else {"data": form}
+        return await self.http.post("/oauth/token", **(body | options))
+
+    async def token(self, **changes: Any) -> str:
+        answer = await self.post(self.form(**changes))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["access_token"]
+
+    async def person_token(self, **changes: Any) -> str:
+        answer = await self.post(self.exchange_form(**changes))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["access_token"]
+
+    async def caller(self, token: str) -> Any:
+        return await self.verifier.caller([(b"authorization", f"Bearer {token}".encode())], self.now)
+
+    async def used(self) -> int:
+        count = sa.select(sa.func.count()).select_from(models.used_jti)
+        return await self.database.read(lambda connection: connection.execute(count).scalar_one())
+
+    def refused(self, answer: httpx.Response, error: str, detail: str) -> None:
+        """The client reads `error`, the operator reads `detail`; neither reads more."""
+        assert answer.json().keys() == {"error", "error_description"}
+        assert answer.json()["error"] == error
+        assert answer.headers["cache-control"] == "no-store"
+        assert self.logs[-1]["detail"] == detail, self.logs[-1]
+
+
+def _changed(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with these members changed; `...` takes one away."""
+    return {name: value for name, value in (base | dict(changes)).items() if value is not ...}
+
+
+@pytest.fixture(scope="session")
+def client_keys() -> dict[str, ClientKey]:
+    return {
+        "es": ClientKey(private=ec.generate_private_key(ec.SECP256R1()), kid="es"),
+        "es-next": ClientKey(private=ec.generate_private_key(ec.SECP256R1()), kid="es-next"),
+        "ed": ClientKey(private=ed25519.Ed25519PrivateKey.generate(), kid="ed"),
+        "ps": ClientKey(private=rsa.generate_private_key(65537, 2048), kid="ps"),
+        "siae": ClientKey(private=ec.generate_private_key(ec.SECP256R1()), kid="siae"),
+    }
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[dict[str, Any]]]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, client_keys: dict[str, ClientKey], log_lines: list[dict[str, Any]]
+) -> AsyncIterator[World]:
+    """On SQLite: what differs between the engines is tested in test_replay.py and test_partners.py."""
+    async with open_database(f"sqlite:///{tmp_path}/oauth.db") as database:
+        async with build(database, client_keys, log_lines) as built:
+            yield built
+
+
+@pytest.fixture
+async def world_on_each_engine(
+    database: Database, client_keys: dict[str, ClientKey], log_lines: list[dict[str, Any]]
+) -> AsyncIterator[World]:
+    async with build(database, client_keys, log_lines) as built:
+        yield built
+
+
+class build:  # noqa: N801  used as a function
+    """Register the partners and start the server on this database."""
+
+    def __init__(self, database: Database, client_keys: dict[str, ClientKey], logs: list[dict[str, Any]]) -> None:
+        self.database, self.keys, self.logs = database, client_keys, logs
+
+    async def __aenter__(self) -> World:
+        await self.database.write(models.metadata.create_all)
+        own = [key for kid, names in self.keys.items() if kid != "siae" for key in names.jwks()["keys"]]
+        for partner in (
+            new_partner(
+                id="ml-brume", name="Mission locale de la Brume", siret="12345678200010", jwks={"keys": own},
+                scopes=["data:rsa", "data:c2s", "subjects"], batch_jobs=["nightly"], now=NOW,
+            ),
+            new_partner(
+                id="siae-brume", name="Les Ateliers de la Brume", siret="98765432400019",
+                jwks=self.keys["siae"].jwks(), scopes=["data:rqth"], now=NOW,
+            ),
+        ):  # fmt: skip
+            await register(self.database, partner)
+        partners, signing = Partners(self.database), keys.generate()
+        self.server = AuthorizationServer(
+            issuer=ISSUER, resource=ISSUER, keys=signing, partners=partners, used=UsedTokens(self.database),
+            clock=lambda: self.world.now, scopes_supported=("data:rsa", "data:c2s"),
+        )  # fmt: skip
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(Starlette(routes=routes(self.server))), base_url=ISSUER
+        )
+        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=signing, partners=partners)
+        self.world = World(self.database, self.server, self.http, verifier, self.keys, self.logs)
+        return self.world
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.used.close()
+        await self.http.aclose()

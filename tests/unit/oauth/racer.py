@@ -1,0 +1,82 @@
+"""One of two gateway processes that are handed the same assertions (see test_replay.py)."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import structlog
+from gateway.database import open_database
+from gateway.oauth import keys
+from gateway.oauth.client import make_assertion, new_key
+from gateway.oauth.client_authentication import ASSERTION_TYPE
+from gateway.oauth.partners import Partners, new_partner, register
+from gateway.oauth.replay import UsedTokens
+from gateway.oauth.routes import routes
+from gateway.oauth.server import AuthorizationServer
+from starlette.applications import Starlette
+
+ISSUER = "https://passerelle.example.org"
+ASSERTIONS = 60
+
+
+def clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def prepare(store, folder: Path) -> None:
+    key = new_key("k1")
+    await register(store, new_partner(
+        id="ml-brume", name="Mission locale", siret="12345678200010", scopes=["data:rsa"], jwks=key.jwks(), now=clock(),
+    ))  # fmt: skip
+    made = [make_assertion(key, client_id="ml-brume", issuer=ISSUER, now=clock()) for _ in range(ASSERTIONS)]
+    (folder / "assertions.part").write_text(json.dumps(made))
+    (folder / "assertions.part").rename(folder / "assertions")
+
+
+async def meet(folder: Path, number: str, place: int) -> None:
+    (folder / f"{place}-{number}").touch()
+    while not all((folder / f"{place}-{other}").exists() for other in (0, 1)):
+        await asyncio.sleep(0.001)
+
+
+async def main(url: str, folder: Path, number: str) -> None:
+    async with open_database(url) as store:
+        if number == "0":
+            await prepare(store, folder)
+        while not (folder / "assertions").exists():
+            await asyncio.sleep(0.01)
+        assertions = json.loads((folder / "assertions").read_text())
+        used = UsedTokens(store)
+        server = AuthorizationServer(
+            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=Partners(store), used=used, clock=clock
+        )
+        await server.partners.get("ml-brume", clock())
+        transport = httpx.ASGITransport(Starlette(routes=routes(server)))
+        async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
+
+            async def post(index: int) -> tuple[int, int]:
+                form = {
+                    "grant_type": "client_credentials", "scope": "data:rsa", "client_assertion_type": ASSERTION_TYPE,
+                    "client_assertion": assertions[index],
+                }  # fmt: skip
+                return index, (await http.post("/oauth/token", data=form)).status_code
+
+            answers = []
+            for start in range(0, ASSERTIONS, 5):
+                order = [*range(start, start + 5)] * 2
+                random.shuffle(order)
+                await meet(folder, number, start)
+                answers += await asyncio.gather(*map(post, order))
+        await used.close()
+    won = [index for index, status in answers if status == 200]
+    sys.stdout.write(json.dumps({"won": won, "statuses": sorted({status for _, status in answers})}))
+    assert len(won) == len(set(won))
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
