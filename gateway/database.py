@@ -7,6 +7,7 @@ PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions through `ru
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
@@ -25,7 +26,25 @@ T = TypeVar("T")
 _SQLITE_BUSY_MS = 5_000
 
 
-def open_database(url: str, *, pool_size: int = 8) -> "Database":
+class Database(ABC, Store):
+    """A store that can be closed."""
+
+    dialect: str
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let waiting work finish, then close every connection."""
+
+    async def __aenter__(self) -> Self:
+        """See `close`."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """See `close`."""
+        await self.close()
+
+
+def open_database(url: str, *, pool_size: int = 8) -> Database:
     """Open `sqlite:///path` or `postgresql://…` (async drivers are chosen here, not by the operator)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -51,7 +70,7 @@ def _durable_sqlite(engine: Engine) -> None:
     event.listen(engine, "connect", on_connect)
 
 
-class SqliteDatabase:
+class SqliteDatabase(Database):
     """One SQLite file: one writer thread, inline reads."""
 
     dialect = "sqlite"
@@ -124,14 +143,8 @@ class SqliteDatabase:
             _close(connection)
         self._writer = self._reader = None
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
-class PostgresDatabase:
+class PostgresDatabase(Database):
     """A PostgreSQL server through asyncpg."""
 
     dialect = "postgresql"
@@ -180,15 +193,6 @@ class PostgresDatabase:
         """Close the pool."""
         await self._engine.dispose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
-Database = SqliteDatabase | PostgresDatabase
-
 
 def _close(connection: Connection | None) -> None:
     if connection is not None:
@@ -202,7 +206,3 @@ def _cause(error: BaseException) -> str:
     """The driver's own class name: a statement or its parameters must never reach a log."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     return type(origin).__name__
-
-
-def _check(database: SqliteDatabase | PostgresDatabase) -> Store:  # mypy proves both are stores
-    return database

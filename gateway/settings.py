@@ -19,6 +19,9 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000",
         description="Address partners use; also the OAuth2 issuer and the audience of access tokens.",
     )
+    log_origin: str = Field(
+        "", description="The journal's name for ever: a URL without scheme or port. Empty: the host, and /log."
+    )
     database_url: str = Field("", description="SQLAlchemy URL, SQLite or PostgreSQL. Empty: SQLite under `home`.")
     keys_database_url: str = Field(
         "",
@@ -53,9 +56,9 @@ class Settings(BaseSettings):
         return value.rstrip("/")
 
     @property
-    def log_origin(self) -> str:
-        """The journal's C2SP origin: scheme-less, unique to this gateway."""
-        return self.public_url.split("://", 1)[1] + "/log"
+    def origin(self) -> str:
+        """The journal's C2SP origin."""
+        return self.log_origin or f"{urlsplit(self.public_url).hostname}/log"
 
     @property
     def main_url(self) -> str:

@@ -1,0 +1,54 @@
+"""Who acts: the professional a partner vouches for (RFC 8693), or a batch job the partner declared.
+
+The journal and the source see different things: the journal a keyed tag, which the actor's own institution can
+recompute and nobody else; France Travail the name, because its contract requires the human behind each call.
+"""
+
+import hmac
+from dataclasses import dataclass, field
+
+from connectors.base import AskActor
+from gateway.oauth.verification import Caller
+from gateway.problems import Refusal
+from policies.decision import Actor
+
+# eIDAS levels (Regulation 910/2014 art. 8) as FranceConnect and ProConnect write them in `acr`
+_ASSURANCES = {"eidas1": "low", "eidas2": "substantial", "eidas3": "high"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """One actor, as the decision, the journal and the sources need it."""
+
+    facts: Actor
+    tag: str
+    ask: AskActor = field(repr=False)
+
+
+def acting(caller: Caller, *, batch_job: str | None, key: bytes) -> Acting:
+    """Name the actor; raises `actor_required` when there is none, `batch_job_unknown` for an undeclared job."""
+    person, partner = caller.actor, caller.partner
+    if person is None:
+        if batch_job is None:
+            raise Refusal("actor_required")
+        if batch_job not in partner.batch_jobs:
+            raise Refusal("batch_job_unknown")
+        return Acting(
+            facts=Actor(kind="batch", role=None, assurance=None),
+            tag=f"batch:{batch_job}",
+            ask=AskActor(id="BATCH", family_name=batch_job, given_name=partner.id, kind="batch"),
+        )
+    if batch_job is not None:
+        raise Refusal("batch_job_unknown")
+    return Acting(
+        facts=Actor(kind="professional", role=person.role, assurance=_ASSURANCES.get(person.acr or "", person.acr)),
+        tag=actor_tag(key, partner.id, person.id),
+        ask=AskActor(id=person.id, family_name=person.family_name, given_name=person.given_name),
+    )
+
+
+def actor_tag(key: bytes, partner: str, professional: str) -> str:
+    """The journal's name of a professional: HMAC-SHA256 over partner and id, 128 bits, hex."""
+    return hmac.digest(key, b"passerelle-actor/v1\0%b\0%b" % (partner.encode(), professional.encode()), "sha256")[
+        :16
+    ].hex()

@@ -1,0 +1,49 @@
+"""For operators and readers: alive, ready, the description of the API, the page of an error."""
+
+from pathlib import Path
+
+import orjson
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from audit.errors import AuditError
+from gateway.problems import PROBLEMS, Refusal, page
+from gateway.services import Services
+
+_DESCRIPTION = Path(__file__).parent.parent.parent / "openapi" / "gateway.yaml"
+
+
+async def get_livez(_request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok\n")
+
+
+async def get_readyz(request: Request) -> Response:
+    """Whether exchanges can be served; names what is missing."""
+    services: Services = request.app.state.services
+    checks: dict[str, str] = {}
+    try:
+        await services.store.read(lambda connection: connection.execute(sa.select(1)).scalar_one())
+        checks["database"] = "ok"
+    except AuditError as error:
+        checks["database"] = error.code
+    for source, health in services.registry.health().items():
+        checks[f"source:{source}"] = health.state
+    ready = checks["database"] == "ok"  # a source that is down is normal: the others still answer
+    return Response(
+        orjson.dumps({"ready": ready, "checks": checks}), 200 if ready else 503, media_type="application/json"
+    )
+
+
+async def get_openapi(_request: Request) -> Response:
+    """The OpenAPI 3.1 description."""
+    return Response(_DESCRIPTION.read_bytes(), media_type="application/yaml")
+
+
+async def get_error_page(request: Request) -> Response:
+    """What a code means and what to do."""
+    code = request.path_params["code"]
+    if code not in PROBLEMS:
+        raise Refusal("not_found")
+    return Response(page(code), media_type="text/markdown")

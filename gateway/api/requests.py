@@ -1,0 +1,88 @@
+"""Reads a request: size, media type, JSON, members. A mistake is named by its pointer, never by its value."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.problems import Refusal
+
+MAX_BODY = 64 * 1024
+_KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
+T = TypeVar("T", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """Closed members, no coercion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Person(Body):
+    """How a partner names a person: by the pseudonym it was given, or by its own reference."""
+
+    pseudonym: str | None = Field(None, min_length=1, max_length=64)
+    reference: str | None = Field(None, min_length=1, max_length=128)
+
+    def exactly_one(self, pointer: str) -> None:
+        """Raise `malformed_request` unless one, and only one, is given."""
+        if (self.pseudonym is None) == (self.reference is None):
+            raise Refusal("malformed_request", errors=[{"pointer": pointer, "reason": "pseudonym_or_reference"}])
+
+
+async def read_body(request: Request) -> bytes:
+    """The raw body, at most 64 KiB, of a request that says it is JSON."""
+    if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != "application/json":
+        raise Refusal("unsupported_media_type")
+    raw = bytearray()
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > MAX_BODY:
+                raise Refusal("body_too_large")
+    except ClientDisconnect:
+        raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "interrupted"}]) from None
+    return bytes(raw)
+
+
+def parse(model: type[T], raw: bytes) -> T:
+    """The body as `model`; raises `malformed_request` with one pointer (RFC 6901) per mistake."""
+    try:
+        return model.model_validate(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "not_json"}]) from None
+    except ValidationError as error:
+        raise Refusal("malformed_request", errors=_mistakes(error)) from None
+
+
+def _mistakes(error: ValidationError) -> list[dict[str, str]]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [{"pointer": _pointer(mistake["loc"], mistake["type"]), "reason": mistake["type"]} for mistake in found[:20]]
+
+
+def _pointer(location: tuple[int | str, ...], kind: str) -> str:
+    # the name of a member nobody knows is input too: point at its parent
+    known = location[:-1] if kind == "extra_forbidden" else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in known)
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """The Idempotency-Key, when one is sent."""
+    key = headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Refusal("idempotency_key_invalid")
+    return key
+
+
+def digest(raw: bytes) -> str:
+    """Names a body without keeping it: two bodies differ as soon as a byte does."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def members(**given: Any) -> dict[str, Any]:
+    """The members that have a value."""
+    return {name: value for name, value in given.items() if value is not None}

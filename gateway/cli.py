@@ -1,0 +1,165 @@
+"""`passerelle`: nouns, then verbs. Data on stdout, words on stderr; exit 0 ok, 1 refused or failed, 2 misuse.
+
+Never a secret as an argument. Each command imports what it needs, so that `--help` answers at once.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from gateway.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+partner = typer.Typer(no_args_is_help=True, help="Partner systems that may ask for tokens.")
+audit = typer.Typer(no_args_is_help=True, help="The journal: export it, verify it offline.")
+database = typer.Typer(no_args_is_help=True, help="The tables.")
+policy = typer.Typer(no_args_is_help=True, help="The catalogue.")
+app.add_typer(partner, name="partner")
+app.add_typer(audit, name="audit")
+app.add_typer(database, name="database")
+app.add_typer(policy, name="policy")
+
+
+def main() -> None:
+    """Entry point: what is refused ends in one sentence on stderr, never in a traceback."""
+    try:
+        app()
+    except Exception as error:
+        code = getattr(error, "code", None)
+        if not isinstance(code, str):
+            raise
+        fail(f"{code}: {error}")
+
+
+def fail(sentence: str, status: int = 1) -> NoReturn:
+    """Say why on stderr and end."""
+    typer.echo(sentence, err=True)
+    sys.exit(status)
+
+
+def settings() -> Settings:
+    """The settings of the environment; a sentence per mistake."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False)
+        for mistake in mistakes:
+            name = "_".join(str(part) for part in mistake["loc"]).upper()
+            typer.echo(f"PASSERELLE_{name}: {mistake['msg']}", err=True)
+        sys.exit(2)
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a command's work on uvloop."""
+    import uvloop
+
+    return uvloop.run(work)
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """List every setting with its value and meaning."""
+    current = settings()
+    for name, field in Settings.model_fields.items():
+        typer.echo(f"PASSERELLE_{name.upper()}={getattr(current, name)}\n    {field.description}")
+
+
+@app.command()
+def serve() -> None:
+    """Serve the gateway at PASSERELLE_HOST:PASSERELLE_PORT until told to stop."""
+    from gateway.serve import serve_gateway
+
+    run(serve_gateway(settings()))
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8100,
+    sources: Annotated[
+        Path | None, typer.Option(help="Write the file of sources for this sandbox, then serve.")
+    ] = None,
+) -> None:
+    """Serve the simulated partners and identity provider, with fictional people."""
+    from gateway.serve import serve_sandbox
+
+    run(serve_sandbox(port=port, sources=sources))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the story.")] = False,
+) -> None:
+    """Tell the whole story on embedded SQLite and simulated partners."""
+    from gateway.demo import tell
+
+    sys.exit(asyncio.run(tell(once=once)))
+
+
+@database.command("migrate")
+def migrate_database() -> None:
+    """Bring both databases to this version's tables."""
+    from gateway.serve import migrate_databases
+
+    run(migrate_databases(settings()))
+    typer.echo("The tables are those of this version.", err=True)
+
+
+@partner.command("add")
+def partner_add(
+    name: Annotated[str, typer.Argument(help="Id of the institution in the catalogue, e.g. ml-brume.")],
+    siret: Annotated[str, typer.Option(help="SIRET of the institution, 14 digits.")],
+    jwks: Annotated[Path, typer.Option(help="File of its public keys (RFC 7517 set).")],
+    scope: Annotated[list[str], typer.Option(help="Scope it may ask for; repeat for each.")],
+    title: Annotated[str, typer.Option(help="Name people read; the catalogue's when left out.")] = "",
+    batch_job: Annotated[list[str] | None, typer.Option(help="Batch job it declares; repeat for each.")] = None,
+) -> None:
+    """Register a partner system.
+
+    Example: passerelle partner add ml-brume --siret 99900003500014 --jwks ml.jwks.json --scope data:rsa
+    """
+    from gateway.partners import add
+
+    run(add(settings(), name=name, siret=siret, jwks=jwks, scopes=scope, title=title, batch_jobs=batch_job or []))
+    typer.echo(f"{name} is registered.", err=True)
+
+
+@policy.command("check")
+def policy_check(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of the catalogue; the setting's when left out.")] = None,
+) -> None:
+    """Check a catalogue: every problem with its file, line and reason."""
+    from policies.catalogue import load
+
+    catalogue = load(folder or settings().catalogue)
+    typer.echo(catalogue.digest)
+
+
+@audit.command("export")
+def audit_export(
+    out: Annotated[Path, typer.Option(help="Folder to write the C2SP tlog-tiles directory to.")],
+) -> None:
+    """Write the whole log as a C2SP tlog-tiles directory, with its keys."""
+    from gateway.serve import export_log
+
+    size = run(export_log(settings(), out))
+    typer.echo(f"{size} entries in {out}", err=True)
+
+
+@audit.command("verify")
+def audit_verify(
+    path: Annotated[Path, typer.Argument(help="Exported directory, or a receipt (JSON).")],
+    vkey: Annotated[Path | None, typer.Option(help="The log's public key, kept from elsewhere.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+) -> None:
+    """Verify offline: no database, no network. Exit 1 when a check fails."""
+    from audit.verify import verify_directory
+
+    report = verify_directory(path, vkey=vkey)
+    typer.echo(json.dumps(report.to_json(), indent=1) if as_json else str(report))
+    sys.exit(0 if report.ok else 1)

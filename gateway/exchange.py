@@ -1,0 +1,224 @@
+"""The use case: one partner asks for one person's data, for one purpose.
+
+The walk, the same for every door:
+
+ a. identify    the person, from the caller's own reference or pairwise pseudonym
+ b. authorise   the snapshot of the person's choices: state, fields, epoch
+ c. decide      per field: verdict, rule, reason, obligation
+ d. record      the decision is durable; a refusal stops here
+ e. fetch       the sources, concurrently, under one deadline, no transaction open
+ f. minimise    only what is permitted, obligations applied
+ g. record      the release is durable and the epoch unchanged, or nothing leaves
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit.canonical import Json
+from audit.commitments import commit, new_seed
+from audit.journal import Draft
+from connectors.base import Ask, Fetched, Outcome
+from consent.errors import PersonUnknown
+from consent.guards import EpochGuard, SubjectRef
+from consent.queries import Snapshot
+from gateway import answer
+from gateway.actors import Acting, acting
+from gateway.idempotency import Repeat
+from gateway.oauth.verification import Caller
+from gateway.problems import Refusal
+from gateway.services import Services
+from policies.decision import Decision, Facts, decide
+from policies.minimisation import Minimised, minimise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a partner asks for: exactly one of pseudonym and reference; names of datasets or of fields."""
+
+    pseudonym: str | None = field(repr=False)
+    reference: str | None = field(repr=False)
+    purpose: str
+    names: tuple[str, ...]
+    batch_job: str | None = None
+    repeat: Repeat | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What is the same in every entry and every step of one exchange."""
+
+    caller: Caller
+    wanted: Wanted
+    who: Acting
+    fields: tuple[str, ...]
+    common: Mapping[str, Json]
+
+
+async def exchange(
+    services: Services, caller: Caller, wanted: Wanted, *, now: int, line: dict[str, Any]
+) -> dict[str, Any]:
+    """Decide, fetch and release, each with its durable proof; gives the answer's body.
+
+    `line` is the request's log line. Raises the refusals of `problems.py`; then nothing has left.
+    """
+    who = acting(caller, batch_job=wanted.batch_job, key=services.keys.actors)
+    fields = services.catalogue.expand(caller.partner.id, wanted.purpose, wanted.names)
+    ref = secrets.token_hex(16)
+    common: dict[str, Json] = {"ref": ref, "org": caller.partner.id, "purpose": wanted.purpose, "actor": who.tag}
+    case = _Case(caller=caller, wanted=wanted, who=who, fields=fields, common=common)
+    person = await _identify(services, case, now=now)  # a, b
+    uses = _uses(services, case, person, now=now)
+    decision = _decide(services, case, person, uses=uses, now=now)  # c
+    subject = SubjectRef(person.subject, person.key)
+    decided = _decided(case, decision, person)
+    appended = await services.journal.append(  # d
+        Draft(type="exchange.decided", members=decided, time=now, subject=subject)
+    )
+    line.update(purpose=wanted.purpose, decision=decided["decision"], entry=appended.index)
+    if not decision.granted:
+        line["reasons"] = sorted(decision.denials())
+        raise Refusal("exchange_denied", reasons=sorted(decision.told()), entry=appended.index)
+    fetched = await _fetch(services, case, decision, person)  # e
+    records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
+    minimised = minimise(decision, records, services.catalogue)  # f
+    states = answer.states(decision, fetched, minimised)
+    later = services.clock()
+    outcome: dict[str, Json] = {**common, "states": states, "epoch": decision.epoch, "catalogue": decision.catalogue}
+    if not answer.tells(states):
+        members = {**outcome, "reason": "sources_unavailable"}
+        await services.journal.append(Draft(type="exchange.undelivered", members=members, time=later, subject=subject))
+        raise Refusal("sources_unavailable", retry_after=answer.retry_after(fetched), entry=appended.index)
+    seed = new_seed()
+    released = await services.journal.append(  # g
+        Draft(
+            type="exchange.released",
+            members={**outcome, **_proofs(services, minimised, seed)},
+            time=later,
+            subject=subject,
+            guard=_guard(services, case, decision, person, now=now),
+            change=wanted.repeat.count if wanted.repeat else None,
+            seal=person.key.seal(seed, b"audit_seal:%b" % ref.encode()),
+            release=True,
+        )
+    )
+    line["release"] = released.index
+    return {
+        "exchange": ref,
+        "subject": {"pseudonym": person.pseudonym},
+        "purpose": wanted.purpose,
+        "released_at": answer.instant(later),
+        "datasets": answer.datasets(services.catalogue, decision, fetched, minimised, states=states),
+        "proof": {"seed": answer.base64url(seed), "receipt": services.receipt(released)},
+    }
+
+
+async def _identify(services: Services, case: _Case, *, now: int) -> Snapshot:
+    """The person and their choices. A request about nobody is refused, and recorded as such."""
+    wanted, partner = case.wanted, case.caller.partner
+    try:
+        return await services.snapshots.get(
+            partner=partner.id, purpose=wanted.purpose, pseudonym=wanted.pseudonym, reference=wanted.reference
+        )
+    except PersonUnknown:
+        members = {
+            **case.common,
+            "siret": partner.siret,
+            "catalogue": services.catalogue.digest,
+            "epoch": 0,
+            "decision": "deny",
+            "denials": {"person_unknown": list(case.fields)},
+        }
+        await services.journal.append(Draft(type="exchange.decided", members=members, time=now))
+        raise
+
+
+def _uses(services: Services, case: _Case, person: Snapshot, *, now: int) -> dict[str, int]:
+    """How often each exchange served in its window, this one not included when it repeats a counted one."""
+    catalogue = services.catalogue
+    again = 1 if case.wanted.repeat and case.wanted.repeat.counted else 0
+    return {
+        each.id: max(0, person.uses.get(catalogue.window(each.id, now), 0) - again)
+        for each in catalogue.active(case.caller.partner.id, case.wanted.purpose)
+    }
+
+
+def _decide(services: Services, case: _Case, person: Snapshot, *, uses: Mapping[str, int], now: int) -> Decision:
+    facts = Facts(
+        recipient=case.caller.partner.id,
+        purpose=case.wanted.purpose,
+        fields=case.fields,
+        now=now,
+        actor=case.who.facts,
+        flags=person.flags,
+        authorisation=person.authorisation,
+        epoch=person.epoch,
+        uses=uses,
+        switches=frozenset(),
+    )
+    return decide(facts, services.catalogue)
+
+
+def _decided(case: _Case, decision: Decision, person: Snapshot) -> dict[str, Json]:
+    members: dict[str, Json] = {
+        **case.common,
+        "siret": case.caller.partner.siret,
+        "catalogue": decision.catalogue,
+        "epoch": decision.epoch,
+        "decision": "permit" if decision.granted else "deny",
+        "sources": sorted(decision.sources),
+        "permits": decision.permits(),
+        "denials": decision.denials(),
+    }
+    if person.authorisation is not None:
+        members |= {"authorisation": person.authorisation.id, "basis": person.authorisation.basis}
+    return members
+
+
+async def _fetch(services: Services, case: _Case, decision: Decision, person: Snapshot) -> dict[str, Fetched]:
+    """What each source answered, by dataset; each source is given only the identifiers it declares to need."""
+    known = person.identifiers()
+    asks: dict[str, Ask] = {}
+    for source, fields in decision.sources.items():
+        kinds = services.kinds[source]
+        asks[source] = Ask(
+            fields=fields,
+            identifiers={kind: value for kind, value in known.items() if kind in kinds},
+            actor=case.who.ask,
+            recipient_siret=case.caller.partner.siret,
+        )
+    deadline = asyncio.get_running_loop().time() + services.deadline
+    answers = await services.registry.fetch(asks, deadline=deadline)
+    return {dataset: each for fetched in answers.values() for dataset, each in fetched.items()}
+
+
+def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, Json]:
+    """Commitments to what leaves: to the value, or for a list to the column of values."""
+    many = services.catalogue.vocabulary.datasets
+    commits: dict[str, Json] = {}
+    for name in minimised.transforms:
+        dataset = name.partition(".")[0]
+        values: list[Json] = [row.get(name) for row in minimised.values[dataset]]
+        if many[dataset].many or values:
+            commits[name] = commit(seed, name, values if many[dataset].many else values[0])
+    withheld: dict[str, Json] = {}
+    for name, reason in minimised.withheld.items():
+        withheld.setdefault(reason.value, []).append(name)  # type: ignore[union-attr]  # lists only
+    return {"commits": commits, "transforms": dict(minimised.transforms), "withheld": withheld}
+
+
+def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:
+    """What must still hold at commit: the epoch, the end of the authorisation, the counts."""
+    catalogue, held = services.catalogue, person.authorisation
+    exchanges = {name.partition("@")[0] for name in decision.permits()}
+    repeated = case.wanted.repeat is not None and case.wanted.repeat.counted
+    counts = () if repeated else tuple((catalogue.window(name, now), catalogue.limit(name)) for name in exchanges)
+    return EpochGuard(
+        epoch=decision.epoch,
+        valid_until=held.valid_until if held else None,
+        counts=counts,
+        authorisation=held.id if held and not repeated else None,
+        max_uses=held.max_uses if held and not repeated else None,
+    )

@@ -1,0 +1,54 @@
+"""Idempotency-Key: a repeat with the same body is the same exchange for counts; with another it is refused.
+
+The answer is never stored: a repeat is decided and fetched afresh (GDPR art. 5(1)(e)).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from audit.store import Store
+from gateway.models import idempotency as table
+from gateway.problems import Refusal
+
+LIFE_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """One keyed request; `counted` tells whether an earlier one has already been counted."""
+
+    partner: str
+    key: str
+    counted: bool
+
+    def count(self, connection: Connection, _index: int) -> None:
+        """Remember, in the transaction of the release, that this exchange is now counted."""
+        connection.execute(
+            sa.update(table).where(table.c.partner == self.partner, table.c.key == self.key).values(counted=True)
+        )
+
+
+async def claim(store: Store, *, partner: str, key: str, body: str, now: int) -> Repeat:
+    """Take the key for this body, or recognise a repeat; raises `idempotency_key_reused` for another body."""
+    name = hashlib.sha256(key.encode()).hexdigest()
+    row = {"partner": partner, "key": name, "body": body, "counted": False, "expires_at": now + LIFE_MS}
+    counted = await store.write(lambda connection: _claim(connection, row, now))
+    return Repeat(partner=partner, key=name, counted=counted)
+
+
+def _claim(connection: Connection, row: dict[str, Any], now: int) -> bool:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(sa.delete(table).where(table.c.expires_at <= now))
+    if connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount:
+        return False
+    known = connection.execute(
+        sa.select(table.c.body, table.c.counted).where(table.c.partner == row["partner"], table.c.key == row["key"])
+    ).one()
+    if known.body != row["body"]:
+        raise Refusal("idempotency_key_reused")
+    return bool(known.counted)

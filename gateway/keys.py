@@ -1,0 +1,85 @@
+"""The gateway's own secrets: files made on first run, readable by their owner only, never printed.
+
+kek            wraps the persons' keys (a key management service stands behind the same `consent.vault.Kek`)
+blind          finds persons by identifier without storing any
+actors         names professionals in the journal
+token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit.keys import Ed25519Signer, create_key, load_key
+from gateway.oauth.keys import TokenKeys
+from gateway.oauth.keys import load as load_token_keys
+from gateway.settings import Settings
+
+
+class KeyFileRefused(Exception):  # noqa: N818  the start is refused, with a sentence
+    """A key file cannot be used; the text says which and what to do, never what it holds."""
+
+    code = "key_file_refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayKeys:
+    """Everything secret that one gateway holds."""
+
+    kek: bytes = field(repr=False)
+    blind: bytes = field(repr=False)
+    actors: bytes = field(repr=False)
+    tokens: TokenKeys = field(repr=False)
+    log: Ed25519Signer = field(repr=False)
+    receipt: Ed25519Signer = field(repr=False)
+
+
+def load(settings: Settings) -> GatewayKeys:
+    """Read the keys under `home/keys`, making those that do not exist yet."""
+    folder = settings.keys_folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    master = _secret(folder / "index.key")
+    return GatewayKeys(
+        kek=_secret(folder / "kek.key"),
+        blind=_derived(master, b"passerelle-blind-index/v1"),
+        actors=_derived(master, b"passerelle-actors/v1"),
+        tokens=load_token_keys(folder / "token.pem"),
+        log=_signer(folder / "log.key", settings.origin),
+        receipt=_signer(folder / "receipt.key", f"{settings.origin}/receipt"),
+    )
+
+
+def _derived(master: bytes, label: bytes) -> bytes:
+    return hmac.digest(master, label, hashlib.sha256)
+
+
+def _secret(path: Path) -> bytes:
+    if not path.exists():
+        _write(path, secrets.token_bytes(32).hex().encode())
+    if path.stat().st_mode & 0o077:
+        raise KeyFileRefused(f"{path} can be read by others: chmod 600 {path}")
+    try:
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except ValueError:
+        secret = b""
+    if len(secret) != 32:
+        raise KeyFileRefused(f"{path} does not hold 64 hexadecimal digits: restore it from its backup")
+    return secret
+
+
+def _write(path: Path, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _signer(path: Path, name: str) -> Ed25519Signer:
+    signer = load_key(path) if path.exists() else create_key(path, name)
+    if signer.name != name:
+        raise KeyFileRefused(f"{path} is the key of another log: {signer.name}")
+    return signer

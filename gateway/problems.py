@@ -1,0 +1,314 @@
+"""Every error a partner can see: one table, one shape (RFC 9457), one page each (`/errors/{code}`).
+
+An error of any package carries a stable `code`; this table gives it a status, a title and the words of its page.
+What is not in the table is `internal_error`: its class and place go to the log, nothing of it to the client.
+OAuth endpoints keep RFC 6749's form (`gateway/oauth/errors.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from consent.errors import IdentifierInvalid
+from policies.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row: HTTP status, title, what it means, what to do."""
+
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+PROBLEMS: Mapping[str, Problem] = {
+    # the request itself
+    "malformed_request": Problem(
+        422,
+        "The request cannot be read",
+        "The body is not the JSON object this endpoint takes. `errors` points at each mistake.",
+        "Compare the body with the OpenAPI description and correct the members named in `errors`.",
+    ),
+    "body_too_large": Problem(
+        413, "The body is too large", "Bodies are at most 64 KiB.", "Split the request: one person per exchange."
+    ),
+    "unsupported_media_type": Problem(
+        415, "Only application/json is read", "The Content-Type is not application/json.", "Send JSON and say so."
+    ),
+    "not_found": Problem(404, "Nothing here", "No such address on this gateway.", "Check the path and the method."),
+    "method_not_allowed": Problem(
+        405, "Not with this method", "The address exists, the method does not.", "See `Allow` in the answer's headers."
+    ),
+    "idempotency_key_invalid": Problem(
+        422,
+        "The Idempotency-Key is not usable",
+        "It must be 8 to 128 characters among letters, digits, `-`, `_`, `.`, `:`.",
+        "Send a fresh UUID for each exchange.",
+    ),
+    "idempotency_key_reused": Problem(
+        409,
+        "This Idempotency-Key was used for another request",
+        "The same key came earlier with another body; nothing was done.",
+        "Use a new key for a new request; repeat the same body to repeat a request.",
+    ),
+    # who asks
+    "invalid_token": Problem(
+        401,
+        "The access token is missing or not valid",
+        "No token, an expired, revoked, forged or foreign one, or one for another audience (RFC 6750 §3.1).",
+        "Ask `/oauth/token` for a new token and send it in `Authorization: Bearer`.",
+    ),
+    "token_missing": Problem(
+        401,
+        "No access token",
+        "The request carries no `Authorization: Bearer` header.",
+        "Ask `/oauth/token` for a token; tokens travel in that header only.",
+    ),
+    "invalid_request": Problem(
+        400,
+        "The Authorization header cannot be read",
+        "Exactly one Authorization header with one Bearer token is expected.",
+        "Send one header with one token.",
+    ),
+    "insufficient_scope": Problem(
+        403,
+        "The token lacks a scope",
+        "Each dataset has a scope `data:<dataset>`; other endpoints name theirs in `scope` of the challenge.",
+        "Ask the token endpoint for the missing scope; if it refuses, ask the operator to register it.",
+    ),
+    "actor_required": Problem(
+        403,
+        "No professional is named",
+        "Every exchange names the professional behind it, or a batch job declared by the partner.",
+        "Exchange a signed assertion about the professional (RFC 8693), or send `batch_job` with a declared name.",
+    ),
+    "batch_job_unknown": Problem(
+        403,
+        "This batch job is not declared",
+        "`batch_job` is not in the partner's registration, or came with a professional's token.",
+        "Ask the operator to declare the job, or leave `batch_job` out.",
+    ),
+    # what is asked
+    "purpose_unknown": Problem(
+        422,
+        "This purpose is not in the catalogue",
+        "The purpose is mandatory, taken from a closed list, and never guessed.",
+        "Read `GET /v1/catalogue`: it lists the purposes open to you.",
+    ),
+    "unknown_name": Problem(
+        422,
+        "A dataset or field is not in the vocabulary",
+        "`errors` points at the first name that does not exist.",
+        "Read `GET /v1/catalogue`: it lists datasets and fields.",
+    ),
+    "fields_not_open": Problem(
+        403,
+        "These fields are not open to you for this purpose",
+        "A request covers at most what your line of the catalogue covers; `fields` names the others.",
+        "Ask for less, or ask the consortium to change the catalogue.",
+    ),
+    "person_unknown": Problem(
+        404,
+        "This person is not known under that name",
+        "No person is linked for you under this pseudonym or reference.",
+        "Link the person first with `POST /v1/subjects`.",
+    ),
+    "subject_ambiguous": Problem(
+        409,
+        "These identifiers belong to several persons",
+        "Nothing was linked: the gateway never guesses who is meant.",
+        "Check the identifiers with the person, then send only those that are certain.",
+    ),
+    "subject_erased": Problem(
+        410, "This person's key was destroyed", "The person's data can no longer be exchanged.", "Stop asking."
+    ),
+    "contended": Problem(
+        409,
+        "The same person is being changed by others",
+        "Several partners changed the same person at once; nothing was done.",
+        "Repeat the request.",
+    ),
+    "reference_conflict": Problem(
+        409,
+        "This reference already names another person",
+        "One reference names one person of yours.",
+        "Use another reference, or ask the operator to correct the link.",
+    ),
+    "identifier_invalid": Problem(
+        422,
+        "An identifier has not the right form",
+        "`errors` points at it; the value is not echoed.",
+        "Check length, characters and key of the identifier.",
+    ),
+    "identifier_not_accepted": Problem(
+        403,
+        "This kind of identifier is not accepted from you",
+        "The NIR may be sent only by partners registered with the scope `subjects:nir` (decree 2019-341).",
+        "Leave the identifier out, or ask the operator to register the scope.",
+    ),
+    # the decision
+    "exchange_denied": Problem(
+        403,
+        "The exchange is not permitted",
+        "No field asked for may be released. `reasons` says why, as far as it does not reveal the person.",
+        "Follow the reasons: ask for the authorisation, another purpose or other fields. Do not repeat unchanged.",
+    ),
+    "epoch_changed": Problem(
+        409,
+        "The person's choices changed meanwhile",
+        "Between the decision and the release something of the person's changed; nothing was released.",
+        "Repeat the exchange: it is decided again on the new state.",
+    ),
+    "authorisation_expired": Problem(
+        409,
+        "The authorisation ended meanwhile",
+        "It expired between the decision and the release; nothing was released.",
+        "Ask for a new authorisation.",
+    ),
+    "frequency_exceeded": Problem(
+        429,
+        "The number of exchanges allowed is used up",
+        "The catalogue or the person limits how often this may be asked.",
+        "Wait for the next period; a repeat with the same Idempotency-Key does not count again.",
+    ),
+    "request_pending": Problem(
+        409,
+        "A request is already waiting for the person",
+        "At most one request waits per person, purpose and partner.",
+        "Wait for the answer.",
+    ),
+    "request_too_soon": Problem(
+        409,
+        "The person has answered this lately",
+        "After a refusal the same request is not put again for 90 days.",
+        "Do not press the person; come back later.",
+    ),
+    "authorisation_exists": Problem(
+        409,
+        "An authorisation already stands",
+        "For this person, purpose and partner an authorisation is in force, or an objection is being examined.",
+        "Use it; nothing needs to be asked.",
+    ),
+    "authorisation_unknown": Problem(
+        404, "No such authorisation", "This person has no authorisation of that id.", "Check the id."
+    ),
+    "already_withdrawn": Problem(
+        409, "Already withdrawn", "It had been withdrawn before; the withdrawal stands.", "Nothing is left to do."
+    ),
+    "request_lapsed": Problem(
+        409, "The request has lapsed", "It waited longer than seven days for an answer.", "Make a new request."
+    ),
+    "fields_not_requested": Problem(
+        422,
+        "The answer goes beyond the request",
+        "A field was given that had not been asked for.",
+        "Give only fields of the request.",
+    ),
+    "state_conflict": Problem(
+        409,
+        "Not possible in the present state",
+        "The authorisation is not in a state that allows this.",
+        "Read its present state first.",
+    ),
+    "purpose_not_open": Problem(
+        403,
+        "This purpose is not open to you",
+        "The catalogue holds no active exchange for you and this purpose.",
+        "Read `GET /v1/catalogue`.",
+    ),
+    # what failed
+    "sources_unavailable": Problem(
+        503,
+        "No source answered",
+        "Every institution asked was unavailable; nothing was released, the journal says so.",
+        "Repeat after `retry_after` seconds.",
+    ),
+    "journal_busy": Problem(
+        503, "Too much is waiting", "The journal takes no more entries now; nothing was released.", "Repeat shortly."
+    ),
+    "journal_unavailable": Problem(
+        503,
+        "The journal cannot be written",
+        "Without its entry nothing leaves.",
+        "Repeat later; the operator has been told.",
+    ),
+    "release_stopped": Problem(
+        503,
+        "Releases are stopped",
+        "The journal's checkpoints are late: what is not provable does not leave.",
+        "Repeat later; the operator has been told.",
+    ),
+    "store_unavailable": Problem(
+        503, "The database does not answer", "Nothing was released.", "Repeat later; the operator has been told."
+    ),
+    "internal_error": Problem(
+        500,
+        "The gateway failed",
+        "An unforeseen error; nothing was released.",
+        "Quote `instance` to the operator.",
+    ),
+}
+
+
+class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
+    """Stops a request with one row of the table.
+
+    `members` are the extension members of the answer (`reasons`, `retry_after`, `errors`, `entry`): codes, numbers
+    and JSON pointers, never a value of the request or of a person.
+    """
+
+    def __init__(self, code: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.members = members
+        self.headers = dict(headers or {})
+
+
+def code_of(error: BaseException) -> str:
+    """The stable code of an error of ours, `internal_error` for anything else."""
+    code = getattr(error, "code", None)
+    return code if isinstance(code, str) and code in PROBLEMS else "internal_error"
+
+
+def problem(error: BaseException, *, instance: str, base_url: str) -> Response:
+    """The RFC 9457 answer for an error."""
+    code = code_of(error)
+    row = PROBLEMS[code]
+    members = getattr(error, "members", None) or _members(error)
+    body = {
+        "type": f"{base_url}/errors/{code}",
+        "title": row.title,
+        "status": row.status,
+        "detail": row.meaning,
+        "instance": instance,
+        "code": code,
+        **members,
+    }
+    headers = {"Cache-Control": "no-store", **getattr(error, "headers", {})}
+    if isinstance(challenge := getattr(error, "challenge", None), str):
+        headers["WWW-Authenticate"] = challenge
+    if isinstance(members.get("retry_after"), int):
+        headers["Retry-After"] = str(members["retry_after"])
+    elif row.status == 503:
+        headers["Retry-After"] = "2"
+    return Response(orjson.dumps(body), row.status, headers, media_type="application/problem+json")
+
+
+def _members(error: BaseException) -> dict[str, Any]:
+    """Extension members of the other packages' errors: pointers and codes."""
+    if isinstance(error, UnknownName):
+        return {"errors": [{"pointer": f"/fields/{error.position}", "reason": "unknown"}]}
+    if isinstance(error, IdentifierInvalid):
+        return {"errors": [{"pointer": error.pointer, "reason": error.reason}]}
+    return {}
+
+
+def page(code: str) -> str:
+    """The page of a code, as Markdown; `docs/reference/errors.md` is all of them."""
+    row = PROBLEMS[code]
+    return f"## `{code}`\n\n**{row.status} {row.title}.** {row.meaning}\n\n*What to do:* {row.remedy}\n"

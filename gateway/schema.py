@@ -1,0 +1,69 @@
+"""The tables of both databases and their migrations (Alembic). Explicit: a gateway never changes tables by itself."""
+
+from functools import partial
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+
+from audit.models import metadata as journal_tables
+from audit.store import Store
+from consent.models import keys_metadata
+from consent.models import metadata as consent_tables
+from gateway.models import metadata as gateway_tables
+from gateway.oauth.models import metadata as oauth_tables
+
+MAIN = (journal_tables, consent_tables, oauth_tables, gateway_tables)
+KEYS = (keys_metadata,)
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+class SchemaOutdated(Exception):  # noqa: N818  the start is refused, with a sentence
+    """The tables are not those of this version."""
+
+    code = "schema_outdated"
+
+
+async def migrate(store: Store, key_store: Store) -> None:
+    """Bring both databases to this version's tables, each in one transaction."""
+    await store.write(partial(_upgrade, "main"))
+    await key_store.write(partial(_upgrade, "keys"))
+
+
+async def require_current(store: Store, key_store: Store) -> None:
+    """Raise `SchemaOutdated` unless both databases have exactly the tables of this version."""
+    for branch, database in (("main", store), ("keys", key_store)):
+        current = await database.write(partial(_revision, branch))
+        if current != ScriptDirectory.from_config(_config(branch)).get_current_head():
+            raise SchemaOutdated(f"tables ({branch}) of another version: run `passerelle database migrate`")
+
+
+def tables(branch: str) -> tuple[MetaData, ...]:
+    """The tables a branch of migrations describes."""
+    return {"main": MAIN, "keys": KEYS}[branch]
+
+
+def _config(branch: str, connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("version_locations", str(_FOLDER / branch))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, branch=branch)
+    return config
+
+
+def version_table(branch: str) -> str:
+    """Where a branch remembers its revision: the two may share a database."""
+    return f"passerelle_schema_{branch}"
+
+
+def _upgrade(branch: str, connection: Connection) -> None:
+    command.upgrade(_config(branch, connection), "head")
+
+
+def _revision(branch: str, connection: Connection) -> str | None:
+    options = {"version_table": version_table(branch)}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()

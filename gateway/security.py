@@ -1,0 +1,77 @@
+"""What surrounds every request: its id, its one log line, its errors, its response headers. Pure ASGI."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.logging import place
+from gateway.problems import code_of, problem
+
+# a UUID or a trace id: no form that an identifier of a person could take
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"strict-transport-security", b"max-age=63072000"),
+)
+
+
+class Edge:
+    """Gives each request an id, turns errors into problems, writes one line per request.
+
+    Endpoints add what they want in that line to `scope["state"]["line"]`: codes, slugs, numbers.
+    """
+
+    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
+        self._app = app
+        self._base_url = base_url
+        self._log = structlog.get_logger()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; other ASGI scopes pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        line: dict[str, Any] = {}
+        scope.setdefault("state", {})["line"] = line
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001  the last resort: nothing of the error may reach the client
+            code = code_of(error)
+            line["code"] = code
+            if code == "internal_error":
+                line["where"] = place(error)
+            if not status:
+                answer = problem(error, instance=f"urn:passerelle:request:{request_id}", base_url=self._base_url)
+                await answer(scope, receive, send_with_headers)
+        finally:
+            log = self._log.error if line.get("code") == "internal_error" else self._log.info
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            # the route's own template, never the path: a path could hold a pseudonym
+            route = getattr(scope.get("route"), "path", None) or "unmatched"
+            log("request", id=request_id, method=scope["method"], route=route, status=status, ms=milliseconds, **line)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's X-Request-Id when it is harmless, else one of ours."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = str(value, "latin-1").lower()
+            return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return secrets.token_hex(16)

@@ -1,0 +1,163 @@
+"""The composition root: reads the settings, builds everything, hands it over. Nothing else reads settings."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from audit.publisher import Publisher, SignerState
+
+from audit.journal import Appended, Journal
+from audit.receipts import issue
+from audit.store import Store
+from connectors.base import Connector
+from connectors.registry import Registry, build
+from consent.blind import BlindIndex
+from consent.guards import Gate
+from consent.queries import Snapshots
+from consent.records import Authorisations
+from consent.subjects import People
+from consent.vault import LocalKek, Vault
+from gateway import keys
+from gateway.database import Database, open_database
+from gateway.oauth.partners import Partners
+from gateway.oauth.replay import UsedTokens
+from gateway.oauth.server import AuthorizationServer
+from gateway.oauth.verification import Verifier
+from gateway.schema import require_current
+from gateway.settings import Settings
+from policies import catalogue as catalogues
+from policies.catalogue import Catalogue
+
+Clock = Callable[[], int]
+
+
+class SourcesInvalid(Exception):  # noqa: N818  the start is refused, with a sentence
+    """The file of sources cannot be used; the text names the entry and the key, never a credential."""
+
+    code = "sources_invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What endpoints and use cases are given."""
+
+    base_url: str
+    deadline: float
+    clock: Clock
+    store: Store
+    catalogue: Catalogue
+    journal: Journal
+    publisher: Publisher
+    registry: Registry
+    kinds: Mapping[str, frozenset[str]]
+    people: People
+    authorisations: Authorisations
+    snapshots: Snapshots
+    server: AuthorizationServer
+    verifier: Verifier
+    keys: keys.GatewayKeys = field(repr=False)
+
+    def receipt(self, appended: Appended) -> Mapping[str, Any]:
+        """The signed receipt of an entry."""
+        return issue(appended, signer=self.keys.receipt, origin=self.journal.origin)
+
+
+def wall_clock() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> AsyncIterator[Services]:
+    """Build everything in the order things depend on each other; close it in the other."""
+    catalogue = catalogues.load(settings.catalogue)
+    registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
+    secrets = keys.load(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(registry.close)
+        store = await stack.enter_async_context(open_database(settings.main_url, pool_size=settings.database_pool))
+        key_store = await _key_store(stack, settings, store)
+        await require_current(store, key_store)
+        journal = Journal(
+            store,
+            gate=Gate(clock),
+            origin=settings.origin,
+            clock=clock,
+            max_unpublished_ms=settings.max_unpublished_seconds * 1000,
+        )
+        await journal.start()
+        stack.push_async_callback(journal.close)
+        partners, used = Partners(store), UsedTokens(store)
+        stack.push_async_callback(used.close)
+        vault = Vault(key_store, LocalKek(secrets.kek))
+        blind = BlindIndex(secrets.blind)
+        publisher = Publisher(
+            store, signer=secrets.log, state=SignerState(settings.home / "signer"), origin=settings.origin
+        )
+        yield Services(
+            base_url=settings.public_url,
+            deadline=settings.exchange_deadline_seconds,
+            clock=clock,
+            store=store,
+            catalogue=catalogue,
+            journal=journal,
+            publisher=publisher,
+            registry=registry,
+            kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
+            people=People(store=store, journal=journal, vault=vault, blind=blind),
+            authorisations=Authorisations(store=store, journal=journal, vault=vault),
+            snapshots=Snapshots(store=store, vault=vault, blind=blind),
+            server=AuthorizationServer(
+                issuer=settings.public_url,
+                resource=settings.public_url,
+                keys=secrets.tokens,
+                partners=partners,
+                used=used,
+                clock=clock,
+                scopes_supported=scopes(catalogue),
+            ),
+            verifier=Verifier(
+                issuer=settings.public_url, resource=settings.public_url, keys=secrets.tokens, partners=partners
+            ),
+            keys=secrets,
+        )
+
+
+def scopes(catalogue: Catalogue) -> tuple[str, ...]:
+    """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
+    datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
+    return ("authorisations:request", *datasets, "subjects:nir", "subjects:write")
+
+
+def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock) -> dict[str, Connector]:
+    """The connectors of the file of sources: an entry per institution, as `docs/reference/connectors.md` tells."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SourcesInvalid(f"{path} does not exist: see docs/reference/connectors.md") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise SourcesInvalid(f"{path} cannot be read as YAML") from None
+    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
+        raise SourcesInvalid(f"{path} must hold one entry per source institution")
+    unknown = sorted(set(content) - set(catalogue.parties))
+    if unknown:
+        raise SourcesInvalid(f"{path} names institutions the catalogue does not know: {', '.join(map(str, unknown))}")
+    missing = sorted({exchange.source for exchange in catalogue.exchanges.values()} - set(content))
+    if missing:
+        raise SourcesInvalid(f"{path} lacks sources of the catalogue: {', '.join(missing)}")
+    return {name: build(entry, clock=clock) for name, entry in content.items()}
+
+
+def _kinds(connector: Connector) -> frozenset[str]:
+    """The kinds of identifiers a source may be given: those its datasets declare to need."""
+    return frozenset().union(*(kinds for supply in connector.datasets.values() for kinds in supply.needs))
+
+
+async def _key_store(stack: AsyncExitStack, settings: Settings, store: Database) -> Store:
+    if settings.keys_url == settings.main_url:
+        return store
+    return await stack.enter_async_context(open_database(settings.keys_url, pool_size=2))
