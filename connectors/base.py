@@ -171,3 +171,12 @@ def same_for_all(
         )
         for dataset in by_dataset(ask.fields)
     }
+
+
+def not_supplied(ask: Ask, supply: Mapping[str, Supply], *, collected_at: int) -> dict[str, Fetched]:
+    """The datasets asked of a connector that has none of them."""
+    return {
+        dataset: Fetched(dataset=dataset, outcome=Outcome.unavailable, detail="not_supplied", collected_at=collected_at)
+        for dataset in by_dataset(ask.fields)
+        if dataset not in supply
+    }

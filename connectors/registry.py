@@ -10,19 +10,28 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from connectors import api_particulier, france_travail, rdv_insertion
 from connectors.base import Ask, Clock, Connector, Fetched, Health, Outcome, now_ms, same_for_all
 from connectors.errors import ConnectorConfigInvalid, SourceUnknown
 
 _GRACE = 0.05  # a connector keeps the deadline itself; the registry's own is for one that does not
 
 
+_BUILDERS: Mapping[str, Callable[..., Connector]] = MappingProxyType(
+    {
+        "api_particulier": api_particulier.build,
+        "france_travail": france_travail.build,
+        "rdv_insertion": rdv_insertion.build,
+    }
+)
+
+
 def build(config: Mapping[str, Any], *, clock: Clock = now_ms) -> Connector:
     """The connector that `config` describes; raises ConnectorConfigInvalid naming the wrong key."""
-    builders: dict[str, Callable[..., Connector]] = {}
     name = config.get("connector")
-    if not isinstance(name, str) or name not in builders:
-        raise ConnectorConfigInvalid("connector", f"must be one of {', '.join(sorted(builders))}")
-    return builders[name](config, clock=clock)
+    if not isinstance(name, str) or name not in _BUILDERS:
+        raise ConnectorConfigInvalid("connector", f"must be one of {', '.join(sorted(_BUILDERS))}")
+    return _BUILDERS[name](config, clock=clock)
 
 
 class Registry:

@@ -1,0 +1,152 @@
+"""What keeps us from harming a source, and a source from harming us.
+
+Answers for bounded concurrency with fair waiting, the pace a source allows, its Retry-After (RFC 9110 §10.2.3:
+API Particulier bans silently for 12 hours those who ignore it), a circuit breaker and the health that real
+traffic shows. Refuses to repeat a call: that is the client's decision.
+All of it is per process: replicas share neither the pace nor the breaker.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from connectors.base import Clock, Health
+
+_KEPT_DRIFTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call is not made, as a code of `base.DETAILS`, and in how many seconds it may be."""
+
+    detail: str
+    retry_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a source is asked at once and how soon it is left alone."""
+
+    concurrency: int = 10
+    calls_per_second: int | None = None
+    failures_before_pause: int = 5
+    pause_seconds: int = 30
+
+
+class Guard:
+    """The state of one source, as this process sees it."""
+
+    def __init__(self, limits: Limits, *, clock: Clock) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._sent: deque[float] | None = deque(maxlen=limits.calls_per_second) if limits.calls_per_second else None
+        self._wait_until = 0
+        self._wait_detail = ""
+        self._open_until = 0
+        self._probing = False
+        self._failures = 0
+        self._calls = 0
+        self._last_answer_at: int | None = None
+        self._last_failure_at: int | None = None
+        self._last_failure = ""
+        self._drifts: dict[str, None] = {}
+
+    def refusal(self) -> Refusal | None:
+        """Why no call may be made now; None takes the right to make one (`release` gives it back)."""
+        now = self._clock()
+        if now < self._wait_until:
+            return Refusal(self._wait_detail, _seconds(self._wait_until - now))
+        if self._open_until:
+            if now < self._open_until:
+                return Refusal("breaker_open", _seconds(self._open_until - now))
+            if self._probing:
+                return Refusal("breaker_open", 1)
+            self._probing = True
+        self._calls += 1
+        return None
+
+    async def slot(self, *, deadline: float) -> Refusal | None:
+        """Wait for a place, first come first served; the caller bounds the wait by `deadline` (loop time)."""
+        if self._sent is not None:
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            full = len(self._sent) == self._sent.maxlen
+            turn = max(now, self._sent[0] + 1.0) if full else now
+            if turn > deadline:
+                return Refusal("too_many_requests", _seconds(int((turn - now) * 1000)))
+            self._sent.append(turn)
+            if turn > now:
+                await asyncio.sleep(turn - now)
+        await self._slots.acquire()
+        return None
+
+    def free(self) -> None:
+        """Give the place back."""
+        self._slots.release()
+
+    def release(self) -> None:
+        """The call ended, however it ended: another may probe an open breaker."""
+        self._probing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call would have to wait for a place."""
+        return self._sent is not None or self._slots.locked()
+
+    def answered(self) -> None:
+        """The source gave a well-formed answer, whatever it says."""
+        self._failures = 0
+        self._open_until = 0
+        self._last_answer_at = self._clock()
+
+    def failed(self, detail: str, *, counts: bool = True) -> None:
+        """The source failed; `counts` is False when the failure says nothing about the next call."""
+        now = self._clock()
+        self._last_failure_at = now
+        self._last_failure = detail
+        if counts:
+            self._failures += 1
+            if self._failures >= self.limits.failures_before_pause:
+                self._open_until = now + self.limits.pause_seconds * 1000
+
+    def wait(self, seconds: int, *, detail: str) -> None:
+        """The source asked to be left alone for `seconds`."""
+        self._wait_until = max(self._wait_until, self._clock() + seconds * 1000)
+        self._wait_detail = detail
+
+    def drifted(self, paths: tuple[str, ...]) -> None:
+        """Remember where the answers leave the published shape."""
+        for path in paths:
+            if len(self._drifts) < _KEPT_DRIFTS:
+                self._drifts[path] = None
+
+    def health(self) -> Health:
+        """What the traffic showed."""
+        now = self._clock()
+        waiting = now < self._wait_until
+        return Health(
+            state=self._state(waiting=waiting),
+            calls=self._calls,
+            failures_in_a_row=self._failures,
+            last_answer_at=self._last_answer_at,
+            last_failure_at=self._last_failure_at,
+            last_failure=self._last_failure,
+            wait_until=self._wait_until if waiting else None,
+            drift=tuple(self._drifts),
+        )
+
+    def _state(self, *, waiting: bool) -> Literal["unknown", "up", "degraded", "down", "waiting"]:
+        if waiting:
+            return "waiting"
+        if self._open_until:
+            return "down"
+        if self._failures or self._drifts or (self._last_failure_at or 0) > (self._last_answer_at or 0):
+            return "degraded"
+        return "unknown" if self._last_answer_at is None else "up"
+
+
+def _seconds(milliseconds: int) -> int:
+    return max(1, ceil(milliseconds / 1000))

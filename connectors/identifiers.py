@@ -1,0 +1,102 @@
+"""The identifiers a source is asked with, as the gateway seals them.
+
+Answers for reading them back and for nothing more: an identifier that this source cannot use is `None`, never
+repaired, because a repaired identifier may be somebody else's (design.md section 7). The NIR stays in here and
+in the connectors entitled to it (decree 2019-341).
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import orjson
+
+_BIRTH_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})\Z", re.ASCII)
+_NIR = re.compile(r"[1-478]\d{4}(?:\d{2}|2[AB])\d{6}(?:\d{2})?\Z", re.ASCII)
+_FT_NUMBER = re.compile(r"\d{11}\Z", re.ASCII)
+_CAF_NUMBER = re.compile(r"([0-9A-Za-z]{1,15})/(demandeur|conjoint)\Z", re.ASCII)
+_SEXES = {"M": "M", "F": "F", "male": "M", "female": "F"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pivot:
+    """The pivot identity (FranceConnect's words); parts of the birth date that nobody knows are 0."""
+
+    family_name: str = field(repr=False)
+    usual_name: str | None = field(repr=False)
+    given_names: tuple[str, ...] = field(repr=False)
+    birth_year: int = field(repr=False)
+    birth_month: int = field(repr=False)
+    birth_day: int = field(repr=False)
+    birth_place: str | None = field(repr=False)
+    birth_country: str = field(repr=False)
+    sex: str = field(repr=False)
+
+    @property
+    def birth_date(self) -> str | None:
+        """YYYY-MM-DD when every part is known."""
+        if not (self.birth_year and self.birth_month and self.birth_day):
+            return None
+        return f"{self.birth_year:04d}-{self.birth_month:02d}-{self.birth_day:02d}"
+
+    def contradicts(self, birth_date: str) -> bool:
+        """Whether somebody born on `birth_date` (YYYY-MM-DD) is certainly another person."""
+        found = _BIRTH_DATE.match(birth_date)
+        if found is None:
+            return False
+        mine = (self.birth_year, self.birth_month, self.birth_day)
+        return any(a and b and a != b for a, b in zip(mine, map(int, found.groups()), strict=True))
+
+
+def pivot(identifier: str | None) -> Pivot | None:
+    """The pivot identity of its JSON text; None when it is not one."""
+    if identifier is None:
+        return None
+    try:
+        value = orjson.loads(identifier)
+        born = _BIRTH_DATE.match(value["birth_date"])
+        names = value["given_names"]
+        sex = _SEXES.get(value["sex"])
+        family, country = value["family_name"], value["birth_country"]
+        usual, place = value.get("usual_name"), value.get("birth_place")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    texts = (family, country, *names) if isinstance(names, list) else (None,)
+    optional = (usual, place)
+    if born is None or sex is None or not all(isinstance(text, str) and text for text in texts) or not names:
+        return None
+    if not all(text is None or isinstance(text, str) for text in optional):
+        return None
+    year, month, day = map(int, born.groups())
+    return Pivot(
+        family_name=family,
+        usual_name=usual or None,
+        given_names=tuple(names),
+        birth_year=year,
+        birth_month=month,
+        birth_day=day,
+        birth_place=place or None,
+        birth_country=country,
+        sex=sex,
+    )
+
+
+def nir(identifier: str | None) -> str | None:
+    """A NIR of 13 or 15 characters; the key, when there, is right (Corsica: 2A counts as 19, 2B as 18)."""
+    if identifier is None or _NIR.match(identifier) is None:
+        return None
+    if len(identifier) == 15:
+        body = int(identifier[:13].replace("2A", "19").replace("2B", "18"))
+        if 97 - body % 97 != int(identifier[13:]):
+            return None
+    return identifier
+
+
+def ft_number(identifier: str | None) -> str | None:
+    """A France Travail number: 11 digits."""
+    return identifier if identifier is not None and _FT_NUMBER.match(identifier) else None
+
+
+def caf_number(identifier: str | None) -> tuple[str, str] | None:
+    """A CAF or MSA number and the person's role in the household: one number, several persons."""
+    found = _CAF_NUMBER.match(identifier) if identifier is not None else None
+    return (found[1], found[2]) if found else None
