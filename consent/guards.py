@@ -25,7 +25,7 @@ from consent.errors import (
     SubjectErased,
 )
 from consent.models import subject
-from consent.rows import cell, folded, per_dialect, unfolded
+from consent.rows import Batched, number, text, unfolded
 from consent.vault import SubjectId, SubjectKey
 
 
@@ -163,37 +163,34 @@ def _count(counts: dict[str, int], window: str) -> None:
     counts[window] = counts.get(window, 0) + 1
 
 
-def _select(dialect: str) -> sa.Select[Any]:
+def _wanted(dialect: str) -> sa.Select[Any]:
     rows = unfolded(dialect)
-    wanted = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
-    return wanted.join_from(rows, subject, subject.c.id == cell(rows, 0)).where(subject.c.erased_at.is_(None))
+    columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
+    return columns.join_from(rows, subject, subject.c.id == text(rows, 0)).where(subject.c.erased_at.is_(None))
 
 
-def _update(dialect: str) -> sa.Update:
+def _moved(dialect: str) -> sa.Update:
     rows = unfolded(dialect)
-    return (
-        sa.update(subject)
-        .values(epoch=cell(rows, 1, sa.BigInteger), counter=cell(rows, 2, sa.BigInteger), uses=cell(rows, 3))
-        .where(subject.c.id == cell(rows, 0))
-    )
+    values = {"epoch": number(rows, 1), "counter": number(rows, 2), "uses": text(rows, 3)}
+    return sa.update(subject).values(values).where(subject.c.id == text(rows, 0))
 
 
-_SELECT = per_dialect(_select)
-_UPDATE = per_dialect(_update)
+_SELECT = Batched(_wanted)
+_UPDATE = Batched(_moved)
 
 
 def _read(connection: Connection, ids: set[SubjectId]) -> dict[str, _Standing]:
     if not ids:
         return {}
-    found = connection.execute(_SELECT(connection.dialect.name), {"rows": folded([[each] for each in ids])})
+    found = _SELECT.execute(connection, [(each,) for each in ids])
     return {id_: _Standing(epoch, counter, uses) for id_, epoch, counter, uses in found}
 
 
 def _write(connection: Connection, people: dict[str, _Standing]) -> None:
-    rows: list[list[str | int]] = [
-        [id_, each.epoch, each.counter, each.uses if each.counts is None else orjson.dumps(each.counts).decode()]
+    rows = [
+        (id_, each.epoch, each.counter, each.uses if each.counts is None else orjson.dumps(each.counts).decode())
         for id_, each in people.items()
         if each.touched
     ]
     if rows:
-        connection.execute(_UPDATE(connection.dialect.name), {"rows": folded(rows)})
+        _UPDATE.execute(connection, rows)

@@ -21,7 +21,7 @@ from consent import models
 from consent.blind import BlindIndex
 from consent.errors import PersonUnknown, SubjectErased
 from consent.guards import SubjectRef, use_key
-from consent.rows import cell, folded, per_dialect, unfolded
+from consent.rows import Batched, text, unfolded
 from consent.states import words
 from consent.subjects import Pseudonym
 from consent.vault import SubjectId, SubjectKey, Vault, place
@@ -163,21 +163,21 @@ def _statement(dialect: str) -> sa.Select[Any]:
     people, held = models.subject, models.authorisation
     asked = unfolded(dialect)
     by_pseudonym = sa.select(
-        cell(asked, 0).label("position"),
-        cell(asked, 4).label("purpose"),
+        text(asked, 0).label("position"),
+        text(asked, 4).label("purpose"),
         names.c.partner,
         names.c.pseudonym,
         names.c.subject,
-    ).join_from(asked, names, (names.c.pseudonym == cell(asked, 2)) & (names.c.partner == cell(asked, 1)))
+    ).join_from(asked, names, (names.c.pseudonym == text(asked, 2)) & (names.c.partner == text(asked, 1)))
     by_reference = (
         sa.select(
-            cell(asked, 0).label("position"),
-            cell(asked, 4).label("purpose"),
+            text(asked, 0).label("position"),
+            text(asked, 4).label("purpose"),
             names.c.partner,
             names.c.pseudonym,
             names.c.subject,
         )
-        .join_from(asked, references, (references.c.partner == cell(asked, 1)) & (references.c.blind == cell(asked, 3)))
+        .join_from(asked, references, (references.c.partner == text(asked, 1)) & (references.c.blind == text(asked, 3)))
         .join(names, (names.c.subject == references.c.subject) & (names.c.partner == references.c.partner))
     )
     named = sa.union_all(by_pseudonym, by_reference).subquery("named")
@@ -198,13 +198,12 @@ def _statement(dialect: str) -> sa.Select[Any]:
     )
 
 
-_STATEMENT = per_dialect(_statement)
+_STATEMENT = Batched(_statement)
 
 
 def _select(connection: Connection, asks: Sequence[_Ask]) -> dict[int, Any]:
-    rows = folded([(position, *ask) for position, ask in enumerate(asks)])
     found: dict[int, Any] = {}
-    for row in connection.execute(_STATEMENT(connection.dialect.name), {"rows": rows}):
+    for row in _STATEMENT.execute(connection, [(position, *ask) for position, ask in enumerate(asks)]):
         position = int(row[0])
         if position not in found or row[8] == "current":
             found[position] = row

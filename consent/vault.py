@@ -15,11 +15,11 @@ from typing import Any, NewType, Protocol
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection
 
 from audit.store import Store
 from consent.errors import KeyUnusable, SubjectErased
 from consent.models import subject_key
+from consent.rows import Batched, text, unfolded
 
 SubjectId = NewType("SubjectId", str)
 """32 hex digits, random, known inside the gateway only."""
@@ -164,7 +164,9 @@ class Vault:
                 self._opened.move_to_end(subject)
                 found[subject] = key
         if missing:
-            for row in await self._store.read(lambda connection: _select(connection, missing)):
+            for row in await self._store.read(
+                lambda connection: _BY_IDS.execute(connection, [(each,) for each in missing]).all()
+            ):
                 try:
                     found[row.subject] = self._keep(row.subject, self._unwrap(row))
                 except KeyUnusable as error:
@@ -185,7 +187,7 @@ class Vault:
         """Drop the opened key from this process's memory."""
         self._opened.pop(subject, None)
 
-    def _unwrap(self, row: sa.Row[Any, Any, Any]) -> SubjectKey:
+    def _unwrap(self, row: Any) -> SubjectKey:
         kek = self._keks.get(row.kek)
         if kek is None:
             raise KeyUnusable("subject key wrapped by a key-encryption key this process does not have")
@@ -198,13 +200,13 @@ class Vault:
         return key
 
 
-_BY_IDS = sa.select(subject_key.c.subject, subject_key.c.wrapped, subject_key.c.kek).where(
-    subject_key.c.subject.in_(sa.bindparam("ids", expanding=True)),
-)
+def _by_ids(dialect: str) -> sa.Select[Any]:
+    rows = unfolded(dialect)
+    columns = sa.select(subject_key.c.subject, subject_key.c.wrapped, subject_key.c.kek)
+    return columns.join_from(rows, subject_key, subject_key.c.subject == text(rows, 0))
 
 
-def _select(connection: Connection, subjects: Sequence[str]) -> Sequence[sa.Row[Any, Any, Any]]:
-    return connection.execute(_BY_IDS, {"ids": subjects}).all()
+_BY_IDS = Batched(_by_ids)
 
 
 def _bound(subject: str, kek: str) -> bytes:
