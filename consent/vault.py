@@ -165,7 +165,7 @@ class Vault:
                 found[subject] = key
         if missing:
             for row in await self._store.read(
-                lambda connection: _BY_IDS.execute(connection, [(each,) for each in missing]).all()
+                lambda connection: _BY_IDS.execute(connection, [(each,) for each in missing])
             ):
                 try:
                     found[row.subject] = self._keep(row.subject, self._unwrap(row))
