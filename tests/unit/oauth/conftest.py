@@ -6,7 +6,7 @@ would hide itself.
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import structlog
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from starlette.applications import Starlette
+
 from gateway.database import Database, open_database
 from gateway.oauth import keys, models
 from gateway.oauth.client import ClientKey
@@ -26,7 +28,6 @@ from gateway.oauth.replay import UsedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
-from starlette.applications import Starlette
 
 ISSUER = "https://passerelle.example.org"
 NOW = 1_800_000_000_000
@@ -82,9 +83,10 @@ class World:
     keys: dict[str, ClientKey]
     logs: list[dict[str, Any]]
     now: int = NOW
-    forge: Callable[..., str] = staticmethod(forge)
-    read: Callable[..., Any] = staticmethod(read)
     count: int = field(default=0)
+
+    forge = staticmethod(forge)
+    read = staticmethod(read)
 
     @property
     def seconds(self) -> int:
@@ -196,9 +198,11 @@ async def world(
     tmp_path: Path, client_keys: dict[str, ClientKey], log_lines: list[dict[str, Any]]
 ) -> AsyncIterator[World]:
     """On SQLite: what differs between the engines is tested in test_replay.py and test_partners.py."""
-    async with open_database(f"sqlite:///{tmp_path}/oauth.db") as database:
-        async with build(database, client_keys, log_lines) as built:
-            yield built
+    async with (
+        open_database(f"sqlite:///{tmp_path}/oauth.db") as database,
+        build(database, client_keys, log_lines) as built,
+    ):
+        yield built
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import structlog
+from starlette.applications import Starlette
+
 from gateway.database import open_database
 from gateway.oauth import keys
 from gateway.oauth.client import make_assertion, new_key
@@ -17,7 +19,6 @@ from gateway.oauth.partners import Partners, new_partner, register
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
-from starlette.applications import Starlette
 
 ISSUER = "https://passerelle.example.org"
 ASSERTIONS = 60
@@ -39,7 +40,7 @@ async def prepare(store, folder: Path) -> None:
 
 async def meet(folder: Path, number: str, place: int) -> None:
     (folder / f"{place}-{number}").touch()
-    while not all((folder / f"{place}-{other}").exists() for other in (0, 1)):
+    while not all((folder / f"{place}-{other}").exists() for other in (0, 1)):  # noqa: ASYNC110  the other process has no event to give
         await asyncio.sleep(0.001)
 
 
@@ -47,7 +48,7 @@ async def main(url: str, folder: Path, number: str) -> None:
     async with open_database(url) as store:
         if number == "0":
             await prepare(store, folder)
-        while not (folder / "assertions").exists():
+        while not (folder / "assertions").exists():  # noqa: ASYNC110  idem
             await asyncio.sleep(0.01)
         assertions = json.loads((folder / "assertions").read_text())
         used = UsedTokens(store)

@@ -1,6 +1,7 @@
 """Registration of partner systems, and how long a registration may be remembered."""
 
 import pytest
+
 from audit import forms
 from gateway.oauth import models
 from gateway.oauth.client import new_key
@@ -123,7 +124,10 @@ async def test_the_status_of_an_unknown_partner_cannot_change(store):
         ("id", ["", "a", "Ml-brume", "9ml", "ml_brume", "ml--brume", "ml-", "a" * 42, "ml brume", "ml\n", None]),
         ("name", ["", " x", "x ", "x" * 121, "a\nb", "a\x00b"]),
         ("siret", ["", "12345678200011", "123 456 782 00010"]),
-        ("scopes", [[], [""], ["data:RSA"], ["a b"], ["data:rsa "], ['a"b'], ["rsa\n"], [f"s:a{n}" for n in range(65)]]),
+        (
+            "scopes",
+            [[], [""], ["data:RSA"], ["a b"], ["data:rsa "], ['a"b'], ["rsa\n"], [f"s:a{n}" for n in range(65)]],
+        ),
         ("batch_jobs", [["Nightly"], ["a b"], [f"job-{n}" for n in range(33)]]),
         ("jwks", [{}, {"keys": []}]),
     ],

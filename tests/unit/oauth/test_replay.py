@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from audit.errors import StoreUnavailable
 from gateway.database import open_database
 from gateway.oauth import models, replay
@@ -22,6 +23,13 @@ async def store(database):
     return database
 
 
+@pytest.fixture
+async def used(store):
+    memory = UsedTokens(store)
+    yield memory
+    await memory.close()
+
+
 async def claim(used, jti, *, partner="ml-brume", expires_at=NOW + 60_000, now=NOW):
     return await used.claim(partner=partner, jti=jti, expires_at=expires_at, now=now)
 
@@ -32,44 +40,41 @@ async def count(store):
     )
 
 
-async def test_the_first_claim_wins(store):
+async def test_the_first_claim_wins(store, used):
     """A jti works once for its partner, and says nothing about another partner's."""
-    used = UsedTokens(store)
     assert await claim(used, "a")
     assert not await claim(used, "a")
     assert await claim(used, "a", partner="siae-brume")
     assert await claim(used, "A")
 
 
-async def test_of_many_at_the_same_moment_one_wins(store):
+async def test_of_many_at_the_same_moment_one_wins(store, used):
     """Requests of one batch, and of two instances, share the answer."""
-    here, there = UsedTokens(store), UsedTokens(store)
+    here, there = used, UsedTokens(store)
     answers = await asyncio.gather(*(claim(used, f"t{n % 30}") for n in range(300) for used in (here, there)))
+    await there.close()
     assert sum(answers) == 30
     assert await count(store) == 30
 
 
-async def test_any_text_can_be_a_jti(store):
+async def test_any_text_can_be_a_jti(store, used):
     """Only its digest is stored: quotes, zeros and lone surrogates are harmless."""
-    used = UsedTokens(store)
     for jti in ("'; DROP TABLE oauth_used_jti; --", "\x00", "\ud800", "é" * 256):
         assert await claim(used, jti)
         assert not await claim(used, jti)
 
 
-async def test_an_unanswered_database_accepts_nothing(store):
+async def test_an_unanswered_database_accepts_nothing(store, used):
     """If the database does not say that the jti is new, nobody is told so; the next request may succeed."""
-    used = UsedTokens(store)
-    await store.write(lambda connection: models.used_jti.drop(connection))
+    await store.write(models.used_jti.drop)
     outcomes = await asyncio.gather(*(claim(used, f"t{n}") for n in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
-    await store.write(lambda connection: models.used_jti.create(connection))
+    await store.write(models.used_jti.create)
     assert await claim(used, "t0")
 
 
-async def test_a_caller_who_leaves_does_not_disturb_the_others(store):
+async def test_a_caller_who_leaves_does_not_disturb_the_others(store, used):
     """Cancelling one request leaves the batch it was in, and those after it, to be answered."""
-    used = UsedTokens(store)
     waiting = [asyncio.create_task(claim(used, f"t{n}")) for n in range(3)]
     await asyncio.sleep(0)
     waiting[1].cancel()
@@ -80,10 +85,9 @@ async def test_a_caller_who_leaves_does_not_disturb_the_others(store):
     assert await claim(used, "later")
 
 
-async def test_a_caller_who_left_hears_of_no_failure(store):
+async def test_a_caller_who_left_hears_of_no_failure(store, used):
     """A failing batch with a cancelled request in it does not fail twice."""
-    used = UsedTokens(store)
-    await store.write(lambda connection: models.used_jti.drop(connection))
+    await store.write(models.used_jti.drop)
     waiting = [asyncio.create_task(claim(used, f"t{n}")) for n in range(2)]
     await asyncio.sleep(0)
     waiting[0].cancel()
@@ -92,15 +96,14 @@ async def test_a_caller_who_left_hears_of_no_failure(store):
     await used.close()
 
 
-async def test_more_than_a_batch_is_answered_in_several(store, monkeypatch):
+async def test_more_than_a_batch_is_answered_in_several(store, used, monkeypatch):
     """A crowd is served in bounded statements."""
     monkeypatch.setattr(replay, "_MAX_BATCH", 7)
-    assert all(await asyncio.gather(*(claim(UsedTokens(store), f"t{n}") for n in range(50))))
+    assert all(await asyncio.gather(*(claim(used, f"t{n}") for n in range(50))))
 
 
-async def test_used_ids_are_forgotten_once_their_tokens_have_expired_everywhere(store):
+async def test_used_ids_are_forgotten_once_their_tokens_have_expired_everywhere(store, used):
     """Two minutes after expiry, more than any tolerated clock difference, the row has no use."""
-    used = UsedTokens(store)
     await claim(used, "old", expires_at=NOW + 1_000)
     await claim(used, "young", expires_at=NOW + 3_600_000)
     assert await store.write(lambda connection: purge(connection, now=NOW + 121_000)) == 0
@@ -108,10 +111,9 @@ async def test_used_ids_are_forgotten_once_their_tokens_have_expired_everywhere(
     assert not await claim(used, "young", expires_at=NOW + 3_600_000)
 
 
-async def test_forgetting_goes_along_with_claiming(store, monkeypatch):
+async def test_forgetting_goes_along_with_claiming(store, used, monkeypatch):
     """No job of its own: now and then a claim also removes what has expired, a bounded number at a time."""
     monkeypatch.setattr(replay, "_PURGE_AT_ONCE", 2)
-    used = UsedTokens(store)
     for n in range(5):
         await claim(used, f"old{n}")
     late = NOW + 1_000_000
@@ -124,13 +126,12 @@ async def test_forgetting_goes_along_with_claiming(store, monkeypatch):
     assert await count(store) == 4
 
 
-async def test_a_failed_clean_up_is_tried_again_later(store, monkeypatch):
+async def test_a_failed_clean_up_is_tried_again_later(store, used, monkeypatch):
     """Nobody waits for the clean-up: its failure is not a request's failure."""
 
     def fail(_connection, *, now):
         raise StoreUnavailable
 
-    used = UsedTokens(store)
     monkeypatch.setattr(replay, "purge", fail)
     assert await claim(used, "a")
     assert await claim(used, "b")

@@ -1,6 +1,7 @@
 """The key of a SIRET number."""
 
 import pytest
+
 from gateway.oauth.siret import is_siret
 
 
@@ -20,7 +21,7 @@ def test_offices_of_la_poste_have_a_key_of_their_own():
 @pytest.mark.parametrize(
     "text",
     ["", "1234567820001", "123456782000100", "12345678200011", "12345678300019", "00000000000000", "1234567820001O",
-     "123 456 782 00010", "１2345678200010", "12345678²00010"],
+     "123 456 782 00010", "\uff112345678200010", "12345678²00010"],
 )  # fmt: skip
 def test_anything_else_is_not(text):
     """Another length, a wrong key, other characters, zeros only."""

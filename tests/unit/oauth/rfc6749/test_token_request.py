@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 import pytest
+
 from gateway.oauth.errors import FAULT_TEXTS, REFUSALS, TOKEN_REFUSALS
 
 
@@ -97,9 +98,7 @@ async def test_credentials_in_the_address_are_refused(world):
     world.refused(answer, "invalid_request", "query_string")
 
 
-@pytest.mark.parametrize(
-    "body", ["grant_type", "a=1&&b=2", "a=%FF", "é=1", "&".join(f"p{n}=1" for n in range(33))]
-)
+@pytest.mark.parametrize("body", ["grant_type", "a=1&&b=2", "a=%FF", "é=1", "&".join(f"p{n}=1" for n in range(33))])
 async def test_a_malformed_form_is_refused(world, body):
     """Unpaired, badly encoded or endless: no half-understood form goes further."""
     world.refused(await world.post(body.encode()), "invalid_request", "form")
@@ -153,7 +152,9 @@ async def test_every_refusal_can_be_sent_as_an_error_description():
     for text in [refusal.description for refusal in REFUSALS.values()] + [
         f"{parameter}: {text}" for parameter in TOKEN_REFUSALS for text in FAULT_TEXTS.values()
     ]:
-        assert text.isascii() and text.isprintable() and not set(text) & set('"\\'), text
+        assert text.isascii(), text
+        assert text.isprintable(), text
+        assert not set(text) & set('"\\'), text
 
 
 async def test_a_401_carries_a_challenge_and_a_400_does_not(world):

@@ -4,10 +4,11 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from gateway.oauth import jwks
-from gateway.oauth.errors import PartnerInvalid
 from jwt import PyJWK
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from gateway.oauth import jwks
+from gateway.oauth.errors import PartnerInvalid
 
 EC_KEY = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key())) | {"kid": "ec"}
 OKP_KEY = json.loads(OKPAlgorithm.to_jwk(ed25519.Ed25519PrivateKey.generate().public_key())) | {"kid": "ok"}
@@ -22,7 +23,11 @@ def test_each_kind_of_key_is_kept_and_loaded_for_its_one_algorithm(key, algorith
     assert kept.keys() <= {"kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"}
     loaded = jwks.load([kept])[key["kid"]]
     assert loaded.algorithm == algorithm
-    assert PyJWK(kept | {"alg": algorithm}).key.public_numbers() == loaded.key.public_numbers() if algorithm != "EdDSA" else True
+    assert (
+        PyJWK(kept | {"alg": algorithm}).key.public_numbers() == loaded.key.public_numbers()
+        if algorithm != "EdDSA"
+        else True
+    )
     assert jwks.check({"keys": [kept]}) == [kept]
 
 
@@ -30,8 +35,11 @@ def rsa_key(bits, exponent=65537):
     return json.loads(RSAAlgorithm.to_jwk(rsa.generate_private_key(exponent, bits).public_key())) | {"kid": "rs"}
 
 
+EC_PRIVATE = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()))) | {"kid": "ec"}
+P384_KEY = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key())) | {"kid": "p"}
+
 BAD = {
-    "private EC key": (json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()))) | {"kid": "ec"}, "private"),
+    "private EC key": (EC_PRIVATE, "private"),
     "private RSA key": (json.loads(RSAAlgorithm.to_jwk(RSA_PRIVATE)) | {"kid": "rs"}, "private"),
     "private member alone": (EC_KEY | {"d": ""}, "private"),
     "factors of an RSA key": (RSA_KEY | {"oth": []}, "private"),
@@ -44,8 +52,8 @@ BAD = {
     "kid with a blank": (EC_KEY | {"kid": "a b"}, "kid"),
     "endless kid": (EC_KEY | {"kid": "k" * 129}, "kid"),
     "kid as a number": (EC_KEY | {"kid": 1}, "kid"),
-    "curve P-384": (json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key())) | {"kid": "p"}, "P-256"),
-    "P-384 named P-256": (json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key())) | {"kid": "p", "crv": "P-256"}, "valid key"),
+    "curve P-384": (P384_KEY, "P-256"),
+    "P-384 named P-256": (P384_KEY | {"crv": "P-256"}, "valid key"),
     "secp256k1": (EC_KEY | {"crv": "secp256k1"}, "P-256"),
     "a point off the curve": (EC_KEY | {"x": EC_KEY["y"], "y": EC_KEY["x"]}, "valid key"),
     "no y": ({name: value for name, value in EC_KEY.items() if name != "y"}, "valid key"),
@@ -96,9 +104,10 @@ def test_the_thumbprint_is_that_of_the_standard():
     """RFC 7638 §3.1 gives an RSA key and its thumbprint."""
     key = {
         "kty": "RSA",
-        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknj"
-        "hMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5"
-        "hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWK"
+        "RXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMic"
+        "AtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3"
+        "XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
         "e": "AQAB",
         "alg": "RS256",
         "kid": "2011-04-29",

@@ -8,12 +8,15 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from gateway.oauth.partners import change_status
 
 SECOND, HOUR, YEAR = 1, 3_600, 31_536_000
 
 
-@pytest.mark.parametrize(("kid", "algorithm"), [("es", "ES256"), ("es-next", "ES256"), ("ed", "EdDSA"), ("ps", "PS256")])
+@pytest.mark.parametrize(
+    ("kid", "algorithm"), [("es", "ES256"), ("es-next", "ES256"), ("ed", "EdDSA"), ("ps", "PS256")]
+)
 async def test_each_accepted_algorithm_and_each_registered_key_works(world, kid, algorithm):
     """ES256, PS256 and EdDSA; two keys at once, so that a partner can rotate without a gap."""
     assertion = world.assertion(header={"kid": kid, "alg": algorithm}, key=world.keys[kid].private)
@@ -35,7 +38,7 @@ async def test_the_types_of_a_client_assertion_are_accepted(world, typ):
 
 
 async def test_optional_claims_may_be_absent_and_clocks_may_differ_by_a_minute(world):
-    """iat and nbf are optional; a client a minute ahead, or an hour of validity, is still served."""
+    """The claims iat and nbf are optional; a client a minute ahead, or an hour of validity, is still served."""
     for claims in (
         {"iat": ...},
         {"iat": world.seconds + 60, "nbf": world.seconds + 60},
@@ -149,7 +152,11 @@ async def test_a_date_that_is_not_a_finite_integer_is_refused(world, name, date)
 
 async def test_a_distant_past_or_future_number_is_compared_not_converted(world):
     """A number no calendar can hold is still a number."""
-    for claims, detail in (({"exp": 10**300}, "too_long"), ({"exp": -(10**300)}, "expired"), ({"nbf": 10**300}, "future")):
+    for claims, detail in (
+        ({"exp": 10**300}, "too_long"),
+        ({"exp": -(10**300)}, "expired"),
+        ({"nbf": 10**300}, "future"),
+    ):
         answer = await world.post(world.form(client_assertion=world.assertion(**claims)))
         world.refused(answer, "invalid_client", f"client_assertion.{detail}")
 
@@ -336,7 +343,9 @@ async def test_a_replayed_assertion_is_refused(world_on_each_engine):
 async def test_two_partners_may_use_the_same_jti(world):
     """A jti belongs to its partner: none can use up another's."""
     own = world.assertion(jti="same")
-    other = world.assertion(header={"kid": "siae"}, key=world.keys["siae"].private, iss="siae-brume", sub="siae-brume", jti="same")
+    other = world.assertion(
+        header={"kid": "siae"}, key=world.keys["siae"].private, iss="siae-brume", sub="siae-brume", jti="same"
+    )
     assert (await world.post(world.form(client_assertion=own))).status_code == 200
     assert (await world.post(world.form(client_assertion=other, scope="data:rqth"))).status_code == 200
 
