@@ -25,7 +25,7 @@ from consent.errors import (
     SubjectErased,
 )
 from consent.models import subject
-from consent.rows import Batched, number, text, unfolded
+from consent.rows import Batched, Rows
 from consent.vault import SubjectId, SubjectKey
 
 
@@ -163,16 +163,14 @@ def _count(counts: dict[str, int], window: str) -> None:
     counts[window] = counts.get(window, 0) + 1
 
 
-def _wanted(dialect: str) -> sa.Select[Any]:
-    rows = unfolded(dialect)
+def _wanted(rows: Rows) -> sa.Select[Any]:
     columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
-    return columns.join_from(rows, subject, subject.c.id == text(rows, 0)).where(subject.c.erased_at.is_(None))
+    return columns.join_from(rows.table, subject, subject.c.id == rows.text(0)).where(subject.c.erased_at.is_(None))
 
 
-def _moved(dialect: str) -> sa.Update:
-    rows = unfolded(dialect)
-    values = {"epoch": number(rows, 1), "counter": number(rows, 2), "uses": text(rows, 3)}
-    return sa.update(subject).values(values).where(subject.c.id == text(rows, 0))
+def _moved(rows: Rows) -> sa.Update:
+    values = {"epoch": rows.number(1), "counter": rows.number(2), "uses": rows.text(3)}
+    return sa.update(subject).values(values).where(subject.c.id == rows.text(0))
 
 
 _SELECT = Batched(_wanted)

@@ -21,7 +21,7 @@ from consent import models
 from consent.blind import BlindIndex
 from consent.errors import PersonUnknown, SubjectErased
 from consent.guards import SubjectRef, use_key
-from consent.rows import Batched, text, unfolded
+from consent.rows import Batched, Rows
 from consent.states import words
 from consent.subjects import Pseudonym
 from consent.vault import SubjectId, SubjectKey, Vault, place
@@ -157,27 +157,28 @@ _ERASED = SubjectErased("no key for this person")
 _names = lru_cache(maxsize=8_192)(words)  # many people share few sets of fields
 
 
-def _statement(dialect: str) -> sa.Select[Any]:
+def _statement(rows: Rows) -> sa.Select[Any]:
     """Both ways of naming a person in one statement; up to two rows per ask, the `current` record counts."""
     names, references = models.partner_subject, models.reference
     people, held = models.subject, models.authorisation
-    asked = unfolded(dialect)
     by_pseudonym = sa.select(
-        text(asked, 0).label("position"),
-        text(asked, 4).label("purpose"),
+        rows.text(0).label("position"),
+        rows.text(4).label("purpose"),
         names.c.partner,
         names.c.pseudonym,
         names.c.subject,
-    ).join_from(asked, names, (names.c.pseudonym == text(asked, 2)) & (names.c.partner == text(asked, 1)))
+    ).join_from(rows.table, names, (names.c.pseudonym == rows.text(2)) & (names.c.partner == rows.text(1)))
     by_reference = (
         sa.select(
-            text(asked, 0).label("position"),
-            text(asked, 4).label("purpose"),
+            rows.text(0).label("position"),
+            rows.text(4).label("purpose"),
             names.c.partner,
             names.c.pseudonym,
             names.c.subject,
         )
-        .join_from(asked, references, (references.c.partner == text(asked, 1)) & (references.c.blind == text(asked, 3)))
+        .join_from(
+            rows.table, references, (references.c.partner == rows.text(1)) & (references.c.blind == rows.text(3))
+        )
         .join(names, (names.c.subject == references.c.subject) & (names.c.partner == references.c.partner))
     )
     named = sa.union_all(by_pseudonym, by_reference).subquery("named")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from audit.store import Store
 from consent.errors import KeyUnusable, SubjectErased
 from consent.models import subject_key
-from consent.rows import Batched, text, unfolded
+from consent.rows import Batched, Rows
 
 SubjectId = NewType("SubjectId", str)
 """32 hex digits, random, known inside the gateway only."""
@@ -200,10 +200,9 @@ class Vault:
         return key
 
 
-def _by_ids(dialect: str) -> sa.Select[Any]:
-    rows = unfolded(dialect)
+def _by_ids(rows: Rows) -> sa.Select[Any]:
     columns = sa.select(subject_key.c.subject, subject_key.c.wrapped, subject_key.c.kek)
-    return columns.join_from(rows, subject_key, subject_key.c.subject == text(rows, 0))
+    return columns.join_from(rows.table, subject_key, subject_key.c.subject == rows.text(0))
 
 
 _BY_IDS = Batched(_by_ids)
