@@ -82,8 +82,9 @@ def nothing(dataset: str, verdict: Verdict, *, collected_at: int, drift: tuple[s
 
 
 def doubtful_together(fetched: dict[str, Fetched]) -> dict[str, Fetched]:
-    """The same, without any row as soon as one of the answers speaks of somebody else: which one is wrong
-    cannot be told.
+    """The same, without any row as soon as one of the answers speaks of somebody else.
+
+    Which of the answers is wrong cannot be told.
     """
     if all(item.detail != "identity_mismatch" for item in fetched.values()):
         return fetched
