@@ -24,6 +24,11 @@ _encode = json.JSONEncoder(
 def dumps(value: Json) -> bytes:
     """Give the canonical bytes of a value, or raise `NotCanonical`."""
     _check(value, _MAX_DEPTH)
+    return write(value)
+
+
+def write(value: Json) -> bytes:
+    """Give the canonical bytes of a value whose every part is already known to have some."""
     try:
         return _encode(value).encode()
     except UnicodeEncodeError:
@@ -38,7 +43,7 @@ def digest(value: Json) -> bytes:
 def loads(data: bytes) -> Json:
     """Read canonical bytes; anything that is not byte for byte what `dumps` gives is refused."""
     try:
-        value: Json = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+        value: Json = _decode(data.decode())
     except (ValueError, RecursionError):
         raise NotCanonical("not JSON of the kind a journal holds") from None
     if dumps(value) != data:
@@ -48,6 +53,9 @@ def loads(data: bytes) -> Json:
 
 def _refuse(_: str) -> NoReturn:
     raise ValueError
+
+
+_decode = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
 
 
 def _check(value: object, depth: int) -> None:

@@ -5,13 +5,18 @@ can check that field and no other; once seed and salts are destroyed, the commit
 value with two possibilities. Refuses to keep seeds: the caller seals them (`Draft.seal`).
 """
 
-import base64
+import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 
 from audit.canonical import Json, dumps
 
 _BYTES = 24
+_BLOCK = 64  # of SHA-256, RFC 2104
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def new_seed() -> bytes:
@@ -29,10 +34,30 @@ def commit(seed: bytes, field: str, value: Json) -> str:
     return _salted(field_salt(seed, field), value)
 
 
+def commit_all(seed: bytes, values: Mapping[str, Json]) -> dict[str, str]:
+    """Commit to each field as `commit` does.
+
+    Every exchange does this for every field, so HMAC is written out (RFC 2104): half the time of `hmac.digest`,
+    the seed's two blocks hashed once.
+    """
+    sha256 = hashlib.sha256
+    key = seed.ljust(_BLOCK, b"\0")
+    inner, outer = sha256(key.translate(_INNER)), sha256(key.translate(_OUTER))
+    commitments = {}
+    for field, value in values.items():
+        low, high = inner.copy(), outer.copy()
+        low.update(field.encode())
+        high.update(low.digest())
+        salt = high.digest().ljust(_BLOCK, b"\0")
+        code = sha256(salt.translate(_OUTER) + sha256(salt.translate(_INNER) + dumps(value)).digest()).digest()
+        commitments[field] = urlsafe_b64encode(code[:_BYTES]).decode()
+    return commitments
+
+
 def verify(commitment: str, salt: bytes, value: Json) -> bool:
     """Tell whether a commitment was made to this value under this field's salt."""
     return hmac.compare_digest(commitment.encode(), _salted(salt, value).encode())
 
 
 def _salted(salt: bytes, value: Json) -> str:
-    return base64.urlsafe_b64encode(hmac.digest(salt, dumps(value), "sha256")[:_BYTES]).decode()
+    return urlsafe_b64encode(hmac.digest(salt, dumps(value), "sha256")[:_BYTES]).decode()

@@ -64,7 +64,7 @@ _AUTHORISATION = Event(
     subject="required",
 )
 
-_EXCHANGE = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
+_EXCHANGE: Mapping[str, Form] = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
 
 EVENTS: Mapping[str, Event] = {
     "log.created": Event({"origin": forms.origin}),

@@ -7,56 +7,83 @@ SIRET. Words that recur (fields, slugs, codes) are remembered, at most a few tho
 
 import re
 from collections.abc import Callable, Collection
+from typing import Any
 
 Form = Callable[[object], bool]
 
+_LIST = (list, tuple)
 _REMEMBERED = 8_192
 _MAX_COUNT = 2**31  # below any 11-digit number of a person
 _MAX_TIME = 2**43  # year 2248, in milliseconds
 
 
-def _word(pattern: str) -> Form:
-    matches = re.compile(pattern, re.ASCII).fullmatch
-    known: set[str] = set()
+class _Word:
+    """A form of strings that recur."""
 
-    def check(value: object) -> bool:
+    def __init__(self, pattern: str) -> None:
+        self._matches = re.compile(pattern, re.ASCII).fullmatch
+        self._known: set[str] = set()
+
+    def __call__(self, value: object) -> bool:
         if not isinstance(value, str):
             return False
-        if value in known:
+        if value in self._known:
             return True
-        if matches(value) is None:
+        if self._matches(value) is None:
             return False
-        if len(known) < _REMEMBERED:
-            known.add(value)
+        if len(self._known) < _REMEMBERED:
+            self._known.add(value)
         return True
 
-    return check
+    def each(self, values: Collection[object]) -> bool:
+        """Accept all of these at once when all were seen before."""
+        try:
+            if self._known.issuperset(values):
+                return True
+        except TypeError:  # something unhashable, so no word
+            return False
+        return all(map(self, values))
 
 
-def _unique(pattern: str) -> Form:
-    """Build a form of values that do not recur: not remembered."""
-    matches = re.compile(pattern, re.ASCII).fullmatch
-    return lambda value: isinstance(value, str) and matches(value) is not None
+class _Unique:
+    """A form of strings that do not recur: nothing is remembered."""
+
+    def __init__(self, pattern: str) -> None:
+        self._matches = re.compile(pattern, re.ASCII).fullmatch
+        self._all_match = re.compile(f"(?:(?:{pattern})\n)*", re.ASCII).fullmatch
+
+    def __call__(self, value: object) -> bool:
+        return isinstance(value, str) and self._matches(value) is not None
+
+    def each(self, values: Collection[Any]) -> bool:
+        """Accept all of these in one match."""
+        try:
+            return self._all_match("\n".join([*values, ""])) is not None
+        except TypeError:  # something that is no string
+            return False
 
 
 _CODE = r"[a-z][a-z_]{1,39}"
 _NAME = r"[a-z][a-z0-9_]{0,39}"
 
-slug = _word(r"[a-z](?:-?[a-z0-9]){1,40}")
-field = _word(rf"{_NAME}\.{_NAME}")
-dataset = _word(_NAME)
-purpose = _word(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
-code = _word(_CODE)
-exchange = _word(r"[a-z](?:-?[a-z0-9]){1,60}@[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}")
-obligation = _word(rf"{_CODE}(?::(?:{_NAME}|[0-9]{{1,6}})){{0,3}}")
-scope = _word(r"[a-z][a-z_]{0,39}(?:[.:][a-z][a-z0-9_]{0,39}){0,3}")
-actor = _unique(r"[0-9a-f]{32}|batch:[a-z](?:-?[a-z0-9]){1,40}")
-siret = _unique(r"[0-9]{14}")
-hex128 = _unique(r"[0-9a-f]{32}")
-hex256 = _unique(r"[0-9a-f]{64}")
-commitment = _unique(r"[A-Za-z0-9_-]{32}")
-thumbprint = _unique(r"[A-Za-z0-9_-]{43}")
-origin = _word(r"[a-z0-9][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
+slug = _Word(r"[a-z](?:-?[a-z0-9]){1,40}")
+field = _Word(rf"{_NAME}\.{_NAME}")
+dataset = _Word(_NAME)
+purpose = _Word(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
+code = _Word(_CODE)
+exchange = _Word(r"[a-z](?:-?[a-z0-9]){1,60}@[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}")
+obligation = _Word(
+    rf"{_CODE}(?::{_NAME}(?::-?[0-9]{{1,9}})?)?"
+    r"|predicate:(?:lt|le|gt|ge|eq):[0-9]{4}-[0-9]{2}-[0-9]{2}"  # a date written in the catalogue, nobody's
+)
+scope = _Word(r"[a-z][a-z_]{0,39}(?:[.:][a-z][a-z0-9_]{0,39}){0,3}")
+actor = _Unique(r"[0-9a-f]{32}|batch:[a-z](?:-?[a-z0-9]){1,40}")
+siret = _Unique(r"[0-9]{14}")
+hex128 = _Unique(r"[0-9a-f]{32}")
+hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
+commitment = _Unique(r"[A-Za-z0-9_-]{32}")
+thumbprint = _Unique(r"[A-Za-z0-9_-]{43}")
+origin = _Word(r"[a-z0-9][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
 
 
 def text(value: object) -> bool:
@@ -81,31 +108,30 @@ def time(value: object) -> bool:
 
 def one_of(*words: str) -> Form:
     """Accept one of these words."""
-    known = frozenset(words)
-    return lambda value: isinstance(value, str) and value in known
+    return _Word("|".join(words))
 
 
 def list_of(item: Form) -> Form:
     """Accept a list of such items, without repetition."""
+    each = _each(item)
 
     def check(value: object) -> bool:
-        if not isinstance(value, list | tuple):
-            return False
-        return all([item(one) for one in value]) and _distinct(value)  # noqa: C419  a list is faster when short
+        return isinstance(value, _LIST) and each(value) and len(set(value)) == len(value)
 
     return check
 
 
 def map_of(key: Form, item: Form) -> Form:
     """Accept an object whose keys and values are such."""
+    each_key, each_item = _each(key), _each(item)
 
     def check(value: object) -> bool:
-        if not isinstance(value, dict):
-            return False
-        return all([key(one) for one in value]) and all([item(one) for one in value.values()])  # noqa: C419  idem
+        return isinstance(value, dict) and each_key(value) and each_item(value.values())
 
     return check
 
 
-def _distinct(items: Collection[object]) -> bool:
-    return len(set(items)) == len(items)
+def _each(item: Form) -> Callable[[Collection[object]], bool]:
+    if isinstance(item, _Word | _Unique):
+        return item.each
+    return lambda values: all(map(item, values))

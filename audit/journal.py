@@ -15,7 +15,7 @@ from functools import partial
 from audit import start
 from audit.batch import Appended, Batch, Change, Draft, Gate
 from audit.errors import EntryInvalid, JournalBusy, JournalUnavailable
-from audit.events import MAX_SKEW_MS, VERSION, check
+from audit.events import MAX_SKEW_MS, check
 from audit.sequencing import Outcomes, Prepared, prepare, write_batch
 from audit.store import Store
 
@@ -75,8 +75,7 @@ class Journal:
             raise EntryInvalid(
                 f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
             )
-        fields = {**draft.members, "v": VERSION, "type": draft.type, "id": secrets.token_hex(16), "time": draft.time}
-        prepared = prepare(draft, fields)
+        prepared = prepare(draft, entry_id=secrets.token_hex(16))
         if self._closing or self._batcher is None:
             raise JournalUnavailable("the journal is not running")
         if len(self._waiting) >= self._max_waiting:

@@ -11,21 +11,22 @@
 Refuses to decide anything: guards and changes are the caller's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from audit import tiles
+from audit import canonical, tiles
 from audit.batch import Appended, Batch, Draft, Gate
-from audit.canonical import Json, dumps
 from audit.errors import EntryInvalid, JournalInconsistent, ReleaseStopped
-from audit.events import MAX_BYTES, check_subject
+from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
-from audit.models import audit_checkpoint, audit_entry, audit_head, audit_seal, audit_tile
+from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
+from audit.rows import write_rows
 
 _published = sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), 0)).scalar_subquery()
 _waiting_since = sa.select(audit_entry.c.at).where(audit_entry.c.index == _published).scalar_subquery()
@@ -34,15 +35,14 @@ _lock_head = (
     .where(audit_head.c.id == 1)
     .with_for_update(of=audit_head)
 )
-_move_head = sa.update(audit_head).where(audit_head.c.id == 1)
 
-_TAG_BYTES = len(',"subject":""') + 32
+_NO_TAG = b'"subject":"",'
 
 Outcomes: TypeAlias = dict[int, Appended | Exception]
 """By position in the batch: the place an entry was given, or why it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A draft whose canonical bytes are ready but for the subject tag, which sorts between the two halves."""
 
@@ -51,7 +51,7 @@ class Prepared:
     high: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Settled:
     """An entry that passed the gate."""
 
@@ -61,11 +61,19 @@ class _Settled:
     leaf: bytes
 
 
-def prepare(draft: Draft, fields: Mapping[str, Json]) -> Prepared:
-    """Write the canonical bytes before the lock is taken."""
-    low = dumps({name: value for name, value in fields.items() if name < "subject"})[:-1]
-    high = dumps({name: value for name, value in fields.items() if name > "subject"})[1:]
-    if len(low) + len(high) + 1 + _TAG_BYTES > MAX_BYTES:
+def prepare(draft: Draft, *, entry_id: str) -> Prepared:
+    """Write the canonical bytes before the lock is taken.
+
+    The members have passed `events.check`: ASCII strings without escapes and small integers, for which sorted
+    orjson is canonical JSON, in a tenth of the time. The publisher reads every entry back with `audit.canonical`.
+    """
+    fields = {**draft.members, "v": VERSION, "type": draft.type, "id": entry_id, "time": draft.time, "subject": ""}
+    try:
+        data = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # keys of a str subclass
+        data = canonical.write(fields)
+    low, _, high = data.partition(_NO_TAG)
+    if len(data) + 32 > MAX_BYTES:
         raise EntryInvalid(f"{draft.type}: an entry is at most {MAX_BYTES} bytes")
     return Prepared(draft, low, high)
 
@@ -132,9 +140,7 @@ def _pass_gate(
 
 
 def _leaf(one: Prepared, tag: str | None) -> bytes:
-    if tag is None:
-        return b"%b,%b" % (one.low, one.high)
-    return b'%b,"subject":"%b",%b' % (one.low, tag.encode(), one.high)
+    return one.low + one.high if tag is None else b'%b"subject":"%b",%b' % (one.low, tag.encode(), one.high)
 
 
 def _change(connection: Connection, settled: Sequence[_Settled], size: int) -> Outcomes:
@@ -159,22 +165,15 @@ def _write(connection: Connection, settled: Sequence[_Settled], *, before: Compa
     after = CompactRange(before.size, before.peaks)
     after.extend(hashes)
     batch = Batch(before, hashes, after.root())
-    connection.execute(
-        sa.insert(audit_entry),
-        [
-            {"index": index, "at": now, "subject": one.tag, "hash": digest, "leaf": one.leaf}
-            for index, (one, digest) in enumerate(zip(settled, hashes, strict=True), before.size)
-        ],
-    )
-    seals = [
-        {"index": index, "sealed": one.draft.seal}
-        for index, one in enumerate(settled, before.size)
-        if one.draft.seal is not None
-    ]
-    if seals:
-        connection.execute(sa.insert(audit_seal), seals)
     filled = tiles.filled_by(connection, before.size, hashes)
     if filled:
         connection.execute(sa.insert(audit_tile), filled)
-    connection.execute(_move_head, {"size": after.size, "peaks": after.to_bytes(), "root": batch.root})
+    write_rows(
+        connection,
+        at=now,
+        first=before.size,
+        entries=[(one.tag, digest, one.leaf) for one, digest in zip(settled, hashes, strict=True)],
+        seals=[(index, one.draft.seal) for index, one in enumerate(settled, before.size) if one.draft.seal is not None],
+        head=(after.size, after.to_bytes(), batch.root),
+    )
     return batch
