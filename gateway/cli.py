@@ -129,6 +129,31 @@ def partner_add(
     typer.echo(f"{name} is registered.", err=True)
 
 
+@partner.command("key")
+def partner_key(
+    file: Annotated[Path, typer.Argument(help="Where the private key (PEM) goes; must not exist.")],
+    jwks: Annotated[Path, typer.Option(help="Where the public set to register goes.")],
+) -> None:
+    """Draw a key pair to try the gateway with. A real partner's key never leaves the partner."""
+    from gateway.partner_keys import create
+
+    create(file, jwks)
+
+
+@partner.command("token")
+def partner_token(
+    name: Annotated[str, typer.Argument(help="Id of the partner.")],
+    key: Annotated[Path, typer.Option(help="Its private key (PEM).")],
+    scope: Annotated[list[str], typer.Option(help="Scope to ask for; repeat for each.")],
+    professional: Annotated[Path | None, typer.Option(help="JSON file naming the professional behind it.")] = None,
+) -> None:
+    """Ask the gateway at PASSERELLE_PUBLIC_URL for an access token and print it."""
+    from gateway.partner_keys import token
+
+    issuer = settings().public_url
+    typer.echo(run(token(issuer, client_id=name, key=key, scopes=scope, who=professional)))
+
+
 @policy.command("check")
 def policy_check(
     folder: Annotated[Path | None, typer.Argument(help="Folder of the catalogue; the setting's when left out.")] = None,

@@ -203,10 +203,13 @@ def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, 
         values: list[Json] = [row.get(name) for row in minimised.values[dataset]]
         if many[dataset].many or values:
             commits[name] = commit(seed, name, values if many[dataset].many else values[0])
-    withheld: dict[str, Json] = {}
-    for name, reason in minimised.withheld.items():
-        withheld.setdefault(reason.value, []).append(name)  # type: ignore[union-attr]  # lists only
-    return {"commits": commits, "transforms": dict(minimised.transforms), "withheld": withheld}
+    proofs: dict[str, Json] = {"commits": commits, "transforms": dict(minimised.transforms)}
+    if minimised.withheld:
+        reasons = sorted(set(minimised.withheld.values()))
+        proofs["withheld"] = {
+            reason.value: [name for name, why in minimised.withheld.items() if why is reason] for reason in reasons
+        }
+    return proofs
 
 
 def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:

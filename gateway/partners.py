@@ -20,8 +20,8 @@ async def add(
     siret: str,
     jwks: Path,
     scopes: Sequence[str],
-    title: str,
-    batch_jobs: Sequence[str],
+    title: str = "",
+    batch_jobs: Sequence[str] = (),
 ) -> None:
     """Register from files and arguments; raises PartnerInvalid or PartnerExists, and then nothing is registered."""
     try:
@@ -39,8 +39,8 @@ async def register(
     siret: str,
     jwks: object,
     scopes: Sequence[str],
-    title: str,
-    batch_jobs: Sequence[str],
+    title: str = "",
+    batch_jobs: Sequence[str] = (),
 ) -> Partner:
     """Register on running services."""
     party = services.catalogue.parties.get(name)

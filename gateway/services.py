@@ -21,8 +21,8 @@ from consent.queries import Snapshots
 from consent.records import Authorisations
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
-from gateway import keys
 from gateway.database import Database, open_database
+from gateway.keys import GatewayKeys, load
 from gateway.oauth.partners import Partners
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
@@ -59,7 +59,7 @@ class Services:
     snapshots: Snapshots
     server: AuthorizationServer
     verifier: Verifier
-    keys: keys.GatewayKeys = field(repr=False)
+    keys: GatewayKeys = field(repr=False)
 
     def receipt(self, appended: Appended) -> Mapping[str, Any]:
         """The signed receipt of an entry."""
@@ -76,7 +76,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
     """Build everything in the order things depend on each other; close it in the other."""
     catalogue = catalogues.load(settings.catalogue)
     registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
-    secrets = keys.load(settings)
+    secrets = load(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(registry.close)
         store = await stack.enter_async_context(open_database(settings.main_url, pool_size=settings.database_pool))

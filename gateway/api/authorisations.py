@@ -22,10 +22,10 @@ class AuthorisationRequest(Body):
 
 async def post_authorisation_request(request: Request) -> Response:
     """See openapi/gateway.yaml, `requestAuthorisation`."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["services"]
     now = services.clock()
     caller = await services.verifier.caller(request.headers.raw, now)
-    request.scope["state"]["line"]["partner"] = caller.partner.id
+    request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
     asked = parse(AuthorisationRequest, await read_body(request))
     asked.subject.exactly_one("/subject")

@@ -9,8 +9,8 @@ from gateway.services import Services
 
 async def get_catalogue(request: Request) -> Response:
     """See openapi/gateway.yaml, `catalogue`."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["services"]
     caller = await services.verifier.caller(request.headers.raw, services.clock())
-    request.scope["state"]["line"]["partner"] = caller.partner.id
+    request.scope["line"]["partner"] = caller.partner.id
     body = {"digest": services.catalogue.digest, **services.catalogue.describe(caller.partner.id)}
     return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -24,10 +24,10 @@ class ExchangeRequest(Body):
 
 async def post_exchange(request: Request) -> Response:
     """See openapi/gateway.yaml, `exchange`."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["services"]
     now = services.clock()
     caller = await services.verifier.caller(request.headers.raw, now)
-    line = request.scope["state"]["line"]
+    line = request.scope["line"]
     line["partner"] = caller.partner.id
     raw = await read_body(request)
     asked = parse(ExchangeRequest, raw)

@@ -21,7 +21,7 @@ async def get_livez(_request: Request) -> Response:
 
 async def get_readyz(request: Request) -> Response:
     """Whether exchanges can be served; names what is missing."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["services"]
     checks: dict[str, str] = {}
     try:
         await services.store.read(lambda connection: connection.execute(sa.select(1)).scalar_one())

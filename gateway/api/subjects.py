@@ -20,10 +20,10 @@ class SubjectRequest(Body):
 
 async def post_subject(request: Request) -> Response:
     """See openapi/gateway.yaml, `linkSubject`. The answer never tells whether the person was already known."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["services"]
     now = services.clock()
     caller = await services.verifier.caller(request.headers.raw, now)
-    request.scope["state"]["line"]["partner"] = caller.partner.id
+    request.scope["line"]["partner"] = caller.partner.id
     caller.require("subjects:write")
     asked = parse(SubjectRequest, await read_body(request))
     if "nir" in asked.identifiers and "subjects:nir" not in caller.scopes:

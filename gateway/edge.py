@@ -3,13 +3,16 @@
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.logging import place
-from gateway.problems import code_of, problem
+from gateway.problems import Refusal, code_of, problem
+from gateway.services import Services
 
 # a UUID or a trace id: no form that an identifier of a person could take
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -24,12 +27,13 @@ _HEADERS = (
 class Edge:
     """Gives each request an id, turns errors into problems, writes one line per request.
 
-    Endpoints add what they want in that line to `scope["state"]["line"]`: codes, slugs, numbers.
+    Endpoints find the services in `scope["services"]` and add what they want in the line to `scope["line"]`:
+    codes, slugs, numbers, never a value of a person or of the request.
     """
 
-    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
-        self._base_url = base_url
+        self._services = services
         self._log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +44,8 @@ class Edge:
         started = time.perf_counter()
         request_id = _request_id(scope)
         line: dict[str, Any] = {}
-        scope.setdefault("state", {})["line"] = line
+        # "app" makes the router raise its 404 and 405 instead of answering them in its own form
+        scope |= {"services": self._services, "line": line, "app": self}
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -52,20 +57,26 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except Exception as error:  # noqa: BLE001  the last resort: nothing of the error may reach the client
-            code = code_of(error)
-            line["code"] = code
-            if code == "internal_error":
+        except Exception as error:  # noqa: BLE001  the last resort: nothing unforeseen may reach the client
+            known = _unrouted(error) if isinstance(error, HTTPException) else error
+            line["code"] = code_of(known)
+            if line["code"] == "internal_error" or getattr(known, "__cause__", None) is not None:
                 line["where"] = place(error)
             if not status:
-                answer = problem(error, instance=f"urn:passerelle:request:{request_id}", base_url=self._base_url)
+                instance = f"urn:passerelle:request:{request_id}"
+                answer = problem(known, instance=instance, base_url=self._services.base_url)
                 await answer(scope, receive, send_with_headers)
         finally:
-            log = self._log.error if line.get("code") == "internal_error" else self._log.info
+            write = self._log.error if line.get("code") == "internal_error" else self._log.info
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            # the route's own template, never the path: a path could hold a pseudonym
-            route = getattr(scope.get("route"), "path", None) or "unmatched"
-            log("request", id=request_id, method=scope["method"], route=route, status=status, ms=milliseconds, **line)
+            # the route's own template, never the path, which could hold a pseudonym
+            route = getattr(scope.get("route"), "path", None)
+            write("request", id=request_id, method=scope["method"], route=route, status=status, ms=milliseconds, **line)
+
+
+def _unrouted(error: HTTPException) -> Refusal:
+    headers: Mapping[str, str] = error.headers or {}
+    return Refusal("method_not_allowed" if error.status_code == 405 else "not_found", headers=headers)
 
 
 def _request_id(scope: Scope) -> str:
