@@ -126,7 +126,8 @@ def load(directory: Path | str, *, vocabulary_file: Path = vocabulary.PACKAGE_FI
     problems: list[Problem] = []
     read: dict[str, Document] = {}
     wanted = {"vocabulary": vocabulary_file, **{name: folder / f"{name}.yaml" for name in SHARED_FILES}}
-    others = sorted(path for path in folder.glob("*.y*ml") if path.stem not in SHARED_FILES)
+    others = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in {".yaml", ".yml"}]
+    others = [path for path in others if path not in wanted.values()]
     for kind, path in (*wanted.items(), *(("exchange", path) for path in others)):
         try:
             read[kind if kind in wanted else path.name] = documents.read(path, kind)

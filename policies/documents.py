@@ -60,6 +60,11 @@ def read(path: Path, kind: str) -> Document:
     return document
 
 
+def fits(content: Any, kind: str) -> bool:
+    """Whether content read elsewhere has the form of a kind."""
+    return bool(_validator(kind).is_valid(content))
+
+
 def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
@@ -124,7 +129,7 @@ def _mapping(node: yaml.MappingNode, steps: Steps, lines: dict[Steps, int]) -> d
         line = _line(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
             raise _Refused(line, "key_not_text", "a key is a plain word")
-        key = key_node.value
+        key = _words(key_node)
         if key in content:
             raise _Refused(line, "duplicate_key", f"`{key}` stands twice")
         lines[(*steps, key)] = line
@@ -132,8 +137,15 @@ def _mapping(node: yaml.MappingNode, steps: Steps, lines: dict[Steps, int]) -> d
     return content
 
 
-def _scalar(node: yaml.Node) -> str | int | bool:
+def _words(node: yaml.Node) -> str:
     text: str = node.value
+    if not text.isprintable():
+        raise _Refused(_line(node), "control_character", "a line break or another invisible character in a value")
+    return text
+
+
+def _scalar(node: yaml.Node) -> str | int | bool:
+    text = _words(node)
     if getattr(node, "style", None) is not None:
         return text
     if text in {"true", "false"}:
@@ -154,7 +166,9 @@ def _violations(document: Document, kind: str) -> Iterator[Problem]:
             for key in _unknown_keys(error):
                 yield document.problem((*steps, key), "unknown_key", f"`{key}` is not a known key here")
         elif "propertyNames" in error.absolute_schema_path:
-            yield document.problem((*steps, str(error.instance)), "form", _short(error))
+            wild = "*" in str(error.instance)
+            detail = "a wildcard stands in `deny` only" if wild else _short(error)
+            yield document.problem((*steps, str(error.instance)), "wildcard" if wild else "form", detail)
         else:
             yield document.problem(steps, "form", _short(error))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from policies.documents import fits
 from policies.errors import FactsInvalid
 
 Floors = Mapping[str, str]
@@ -82,10 +83,12 @@ class Facts:
         """Read facts back from what `to_json` wrote; anything else raises FactsInvalid."""
         try:
             content = json.loads(text)
-            facts = _read(content)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, RecursionError):
             # the cause is not chained: it would quote the text
-            raise FactsInvalid("these bytes are not recorded facts") from None
+            raise FactsInvalid("these bytes are not JSON") from None
+        if not fits(content, "facts"):
+            raise FactsInvalid("these bytes are not recorded facts")
+        facts = _read(content)
         if facts.to_json() != text:
             raise FactsInvalid("these bytes are not canonical")
         return facts
@@ -112,19 +115,14 @@ def _authorisation_content(held: Authorisation) -> dict[str, Any]:
 
 
 def _read(content: dict[str, Any]) -> Facts:
-    actor, held = content.pop("actor"), content.pop("authorisation")
-    flags = content.pop("flags")
-    return Facts(
-        **{
-            **content,
-            "fields": tuple(content["fields"]),
-            "switches": frozenset(content["switches"]),
-            "flags": None if flags is None else frozenset(flags),
-            "actor": None if actor is None else Actor(**actor),
-            "authorisation": None
-            if held is None
-            else Authorisation(
-                **{**held, "fields": frozenset(held["fields"]), "explicit": frozenset(held["explicit"])}
-            ),
-        }
-    )
+    actor, held, flags = content["actor"], content["authorisation"], content["flags"]
+    if held is not None:
+        held = Authorisation(**{**held, "fields": frozenset(held["fields"]), "explicit": frozenset(held["explicit"])})
+    read = {
+        "fields": tuple(content["fields"]),
+        "actor": None if actor is None else Actor(**actor),
+        "flags": None if flags is None else frozenset(flags),
+        "authorisation": held,
+        "switches": frozenset(content["switches"]),
+    }
+    return Facts(**{**content, **read})

@@ -58,6 +58,11 @@ class Decision:
                 fields.add(verdict.reads)
         return {source: tuple(sorted(fields)) for source, fields in asked.items()}
 
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """The ids of the exchanges that a release under this decision uses: what a frequency counts."""
+        return tuple(sorted({str(verdict.exchange).partition("@")[0] for verdict in self.granted}))
+
     def permits(self) -> dict[str, list[str]]:
         """The fields permitted, per exchange and version."""
         return _grouped((str(verdict.exchange), verdict.field) for verdict in self.granted)
