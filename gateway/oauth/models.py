@@ -1,7 +1,6 @@
 """Tables of the authorization server. It stores no token, no private key, no name of a professional."""
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = sa.MetaData(
@@ -37,8 +36,8 @@ used_jti = sa.Table(
 )
 
 
-def insert_ignoring(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+def insert_ignoring(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that leaves an existing row as it is: atomic, and the same clause on both engines."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()

@@ -96,7 +96,7 @@ def insert_partner(connection: Connection, partner: Partner) -> None:
         "created_at": partner.created_at,
         "changed_at": partner.created_at,
     }
-    statement = insert_ignoring(connection, table).returning(table.c.id)
+    statement = insert_ignoring(connection.dialect.name, table).returning(table.c.id)
     if connection.execute(statement, [row]).first() is None:
         raise PartnerExists(partner.id)
 

@@ -9,9 +9,10 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable
 
 from audit.errors import StoreUnavailable
 from audit.store import Store
@@ -100,8 +101,14 @@ def use(connection: Connection, rows: dict[Key, int]) -> set[Key]:
     other until the database kills one of them.
     """
     values = [{"partner": partner, "jti": jti, "expires_at": rows[partner, jti]} for partner, jti in sorted(rows)]
-    statement = insert_ignoring(connection, used_jti).returning(used_jti.c.partner, used_jti.c.jti)
-    return {(row.partner, bytes(row.jti)) for row in connection.execute(statement, values)}
+    found = connection.execute(_statement(connection.dialect.name), values)
+    return {(partner, bytes(jti)) for partner, jti in found}
+
+
+@cache
+def _statement(dialect: str) -> Executable:
+    """Building it anew costs more than running it."""
+    return insert_ignoring(dialect, used_jti).returning(used_jti.c.partner, used_jti.c.jti)
 
 
 def purge(connection: Connection, *, now: int) -> int:
