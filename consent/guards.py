@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 from audit.batch import Draft
 from consent.errors import (
     AuthorisationExpired,
-    ConsentError,
     EpochChanged,
     FrequencyExceeded,
     GuardRefused,
@@ -83,7 +82,7 @@ class Gate:
         for draft in drafts:
             try:
                 outcomes.append(_admit(people, draft, now))
-            except ConsentError as refusal:
+            except Exception as refusal:  # noqa: BLE001  an entry that cannot be judged fails alone, not its batch
                 outcomes.append(refusal)
         _write(connection, people)
         return outcomes
