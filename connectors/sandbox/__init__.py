@@ -96,6 +96,6 @@ def sources(base_url: str) -> dict[str, dict[str, Any]]:
             "base_url": f"{base}/rdv-insertion",
             "auth_url": f"{base}/rdv-solidarites",
             "credentials": {"email": mail, "password": password},
-            "options": {"organisation": known["rdv-insertion"]["organisation"]},
+            "options": {"organisation": str(known["rdv-insertion"]["organisation"])},
         },
     }

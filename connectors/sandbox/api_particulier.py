@@ -14,7 +14,7 @@ from typing import Any
 from connectors.base import Clock
 from connectors.sandbox.api_particulier_data import DSS, FRANCE_TRAVAIL, Resource, absent, document, error
 from connectors.sandbox.asgi import Answer, Request, Route, encode, reply
-from connectors.sandbox.people import Person
+from connectors.sandbox.people import Person, stranger
 from connectors.sandbox.situations import drifted, late, misbehaviour
 
 INSTITUTION = "caf-brume"
@@ -121,7 +121,7 @@ class ApiParticulier:
         recipient = parameters.get("recipient", [""])[0]
         if not recipient:
             return error("00203"), 0
-        if len(recipient) != 14 or not recipient.isdecimal():
+        if not is_siret(recipient):
             return error("00210"), 0
         try:
             person = find(parameters)
@@ -136,7 +136,8 @@ class ApiParticulier:
         self, person: Person, resource: Resource, members: set[str], month: tuple[int, int]
     ) -> tuple[Answer, int]:
         standing = person.standings[INSTITUTION]
-        data = document(person, resource, month=month)
+        shown = stranger(person) if standing.at(resource.call) == "another_person" else person
+        data = document(shown, resource, month=month)
         if standing.at(resource.call) == "no_file" or data is None:
             return absent(resource, standing.code), 0
         whole = {"data": {name: value for name, value in data.items() if name in members}, "links": {}, "meta": {}}
@@ -224,6 +225,14 @@ def _birth_place(parameters: Mapping[str, list[str]], *, born_in_france: bool) -
     if born_in_france and not named:
         raise ValueError
     return "by name"
+
+
+def is_siret(text: str) -> bool:
+    """Whether 14 digits carry the key of Luhn, as the API checks before it asks anybody."""
+    if len(text) != 14 or not (text.isascii() and text.isdigit()):
+        return False
+    doubled = (int(digit) * (2 - position % 2) for position, digit in enumerate(text))
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
 def plain(text: str) -> str:

@@ -86,10 +86,8 @@ def document(person: Person, resource: Resource, *, month: tuple[int, int]) -> d
     if resource.path == "statut":
         return _job_seeker(person, facts, data["household"])
     if resource.path == "indemnites":
-        return {
-            "identifiant": person.numbers["ft_login"],
-            "paiements": [_payment(row) for row in facts.get("payments", [])],
-        }
+        payments = [_payment(row) for row in facts.get("payments", ())]
+        return {"identifiant": person.numbers["ft_login"], "paiements": payments} if payments else None
     answer = {"est_beneficiaire": facts["beneficiary"]}
     if "avec_majoration" in resource.scopes:
         answer["avec_majoration"] = facts.get("majoration")

@@ -53,6 +53,13 @@ class Request:
         pairs = parse_qs(self.body.decode("latin-1"), keep_blank_values=True)
         return {name: values[0] for name, values in pairs.items()}
 
+    def json(self) -> Any:
+        """The JSON of the body; raises ValueError."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError from None
+
     def bearer(self) -> str:
         """The bearer token, empty when there is none."""
         value = self.header(b"authorization") or b""

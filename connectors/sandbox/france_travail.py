@@ -5,7 +5,6 @@ binding to the caller, 204 for no data. Refuses to do: writing anything (appoint
 counting calls; 429 is a situation of a person. Contract: rechercher-usager v2 OpenAPI, published exchanges.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -131,8 +130,7 @@ class FranceTravail:
         if isinstance(caller, Answer):
             return caller
         try:
-            criteria = json.loads(request.body)
-            found = find(criteria)
+            found = find(request.json())
         except (ValueError, TypeError, KeyError, AttributeError):
             found = "invalid"
         if isinstance(found, str):

@@ -47,11 +47,11 @@ def choice(
     )
 
 
-def trouble(title: str, code: str, sentence: str) -> Answer:
+def trouble(title: str, code: str, sentence: str, *, status: int = 400) -> Answer:
     """The page of a request that cannot even be sent back to the service."""
     return _page(
-        400,
-        f"{title} : la demande est refusée",
+        status,
+        f"{title} : la demande n'aboutit pas",
         f"<p>{escape(sentence)}</p><p>Code : <strong>{escape(code)}</strong></p>"
         "<p>Revenez au service que vous utilisiez et recommencez.</p>",
     )

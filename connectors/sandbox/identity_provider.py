@@ -56,7 +56,7 @@ class IdentityProvider:
 
     def down(self) -> Answer:
         """What every endpoint answers while the provider is switched off."""
-        return pages.trouble(self.profile.title, "Y000000", "Le service est indisponible.")
+        return pages.trouble(self.profile.title, "Y000000", "Le service est indisponible.", status=503)
 
     def resolve(self, token: str) -> tuple[Account, frozenset[str]] | None:
         """Whose access token this is, for the data providers that accept it."""

@@ -10,7 +10,7 @@ mail end in .example (RFC 2606).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,14 @@ class Person:
         if self.appointments:
             known["rdvi_rdv"] = " ".join(self.appointments)
         return known
+
+
+def stranger(person: Person) -> Person:
+    """Somebody else's identity on the person's file: what a source says when it mixes two people up."""
+    numbers = {**person.numbers, "rdvi_user": "979001"}
+    numbers.pop("nir", None)
+    identity = {**person.identity, "family_name": "AUTRUI", "given_names": ["Dominique"], "birth_date": "1950-01-01"}
+    return replace(person, identity=identity, numbers=numbers)
 
 
 def load(directory: Path = DIRECTORY) -> dict[str, Person]:

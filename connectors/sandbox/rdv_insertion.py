@@ -8,7 +8,6 @@ The search looks where the real one does (first name, last name, CAF number, mai
 one of theirs), so a connector cannot come to rely on searching by another number.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from connectors.base import Clock
 from connectors.sandbox import rdv_insertion_data as data
 from connectors.sandbox.api_particulier import plain
 from connectors.sandbox.asgi import HTML, Answer, Request, Route, encode, reply
-from connectors.sandbox.people import Person
+from connectors.sandbox.people import Person, stranger
 from connectors.sandbox.seals import Seals
 from connectors.sandbox.situations import drifted, late, misbehaviour
 
@@ -59,12 +58,13 @@ class RdvInsertion:
         return reply(503, _UNAVAILABLE, content_type=HTML)
 
     def _sign_in(self, request: Request) -> Answer:
+        agent, allowed = None, False
         try:
-            asked = json.loads(request.body)
+            asked = request.json()
             agent = self._agents.get(asked["email"])
             allowed = agent is not None and agent["password"] == asked["password"]
         except (ValueError, TypeError, KeyError):
-            allowed = False
+            pass
         if agent is None or not allowed:
             return reply(401, {"success": False, "errors": ["Adresse e-mail ou mot de passe incorrect."]})
         mail = asked["email"]
@@ -164,7 +164,7 @@ class RdvInsertion:
         if isinstance(organisation, Answer):
             return organisation
         try:
-            asked = json.loads(request.body)["user"]
+            asked = request.json()["user"]
             given = {key: asked.get(key) for key in ("first_name", "last_name", "title", "role", "email")}
         except (ValueError, TypeError, KeyError, AttributeError):
             given = {}
@@ -180,14 +180,14 @@ class RdvInsertion:
             standing = person.standings[INSTITUTION]
             if standing.situation == "no_file":
                 continue
-            row = data.listed(person)
+            row = data.listed(stranger(person) if standing.at("user") == "another_person" else person)
             if standing.at("user") == "drift":
                 row = drifted(row, standing.drift.get("user", ()))
             rows.append((person, row))
             if standing.at("user") == "several":
-                rows.append((None, data.stand_in(500, last_name=row["last_name"], first_name=row["first_name"])))
-        rows.extend((None, data.stand_in(index)) for index in range(1, data.EXTRAS + 1))
-        rows.sort(key=lambda pair: (plain(pair[1]["last_name"]), plain(pair[1]["first_name"])))
+                rows.append((None, data.twin(row)))
+        rows.extend((None, data.stand_in(index)) for index in range(1, data.STAND_INS + 1))
+        rows.sort(key=lambda pair: int(pair[1]["id"]))
         return [(person, row, _keys(row)) for person, row in rows]
 
     def _render(self, day: int) -> None:
@@ -196,9 +196,14 @@ class RdvInsertion:
         self._rdvs = {
             uuid: (person, document)
             for person in self._people.values()
-            for uuid, document in data.appointments(person, today=today).items()
+            for uuid, document in data.appointments(_shown(person), today=today).items()
         }
         self._day = day
+
+
+def _shown(person: Person) -> Person:
+    """The person an appointment speaks of."""
+    return stranger(person) if person.standings[INSTITUTION].at("rdv") == "another_person" else person
 
 
 def _fault(person: Person, call: str) -> Answer | None:

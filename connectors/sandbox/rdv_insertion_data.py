@@ -10,7 +10,7 @@ from connectors.sandbox.people import Person
 Json = Any
 
 PARIS = timezone(timedelta(hours=1))
-EXTRAS = 60  # enough homonyms to fill two pages and a half before the person on the third
+STAND_INS = 60  # homonyms enough for a search to take three pages
 
 _CATEGORIES = {
     "orientation": {"id": 11, "short_name": "rsa_orientation", "name": "RSA orientation"},
@@ -90,14 +90,14 @@ def listed(person: Person) -> dict[str, Any]:
 
 
 def stand_in(index: int, *, last_name: str = "FIGURANT", first_name: str | None = None) -> dict[str, Any]:
-    """Somebody who is only there to fill a list."""
+    """Somebody who is only there to fill a list, before everybody else."""
     return {
-        "id": 2_000_000 + index,
+        "id": 100_000 + index,
         "affiliation_number": None,
         "role": None,
         "created_at": "2025-06-02T09:00:00.000+02:00",
         "department_internal_id": None,
-        "first_name": first_name or f"Personne {index:02d}",
+        "first_name": first_name or f"Zoé-{index:02d}",
         "last_name": last_name,
         "title": "madame" if index % 2 else "monsieur",
         "address": None,
@@ -114,11 +114,23 @@ def stand_in(index: int, *, last_name: str = "FIGURANT", first_name: str | None 
     }
 
 
+def twin(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A second record of the same person, made by mistake: the same CAF number, another user number."""
+    return {
+        **row,
+        "id": 900_000,
+        "rdv_solidarites_user_id": 979_000,
+        "nir": None,
+        "france_travail_id": None,
+        "email": None,
+    }
+
+
 def appointments(person: Person, *, today: datetime) -> dict[str, Json]:
     """Every appointment of a person, by its identifier, inside its root."""
     rows = person.standings["dept-brume"].data.get("rdv", [])
     pairs = zip(person.appointments, rows, strict=True)
-    return {uuid: {"rdv": _appointment(person, uuid, row, today)} for uuid, row in pairs}
+    return {uuid: {"rdv": _appointment(person, uuid, row, today)} for uuid, row in pairs if not row.get("gone")}
 
 
 def _appointment(person: Person, uuid: str, row: Mapping[str, Any], today: datetime) -> Json:

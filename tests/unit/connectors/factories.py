@@ -15,6 +15,7 @@ BATCH = AskActor(id="nuit", family_name="rapprochement-nocturne", given_name="",
 NIR = "299039910000193"
 BIRTH = "1999-03-21"
 
+
 AP_TOKEN = "jeton-de-recette"  # noqa: S105
 AP = {
     "connector": "api_particulier",
@@ -60,3 +61,6 @@ def ask(*fields: str, actor: AskActor = AGENT, **identifiers: str) -> Ask:
 def with_options(config: Mapping[str, Any], **options: Any) -> dict[str, Any]:
     """The same settings with other options."""
     return {**config, "options": {**config["options"], **options}}
+
+
+KNOWN = {"nir": NIR, "pivot": pivot()}

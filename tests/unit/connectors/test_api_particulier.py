@@ -133,14 +133,22 @@ async def test_a_benefit_is_read_into_vocabulary_fields(connect, fetch, httpx_mo
 async def test_every_benefit_has_its_own_call_and_only_those_asked_are_made(connect, fetch, httpx_mock):
     """Nothing is called that holds none of the permitted fields."""
     httpx_mock.add_response(url=re.compile(".*prime_activite.*"), **data({**RSA, "avec_majoration": None}))
-    httpx_mock.add_response(url=re.compile(".*handicape.*"), **data({"est_beneficiaire": False, "date_debut_droit": None}))
+    httpx_mock.add_response(
+        url=re.compile(".*handicape.*"), **data({"est_beneficiaire": False, "date_debut_droit": None})
+    )
     httpx_mock.add_response(
         url=re.compile(".*complementaire.*"),
         **data({"est_beneficiaire": True, "avec_participation": True, "date_debut_droit": "2026-01-01"}),
     )
     fetched = await fetch(
         connect(AP),
-        *("prime_activite.majoration", "prime_activite.beneficiary", "aah.beneficiary", "aah.since", "c2s.contribution"),
+        *(
+            "prime_activite.majoration",
+            "prime_activite.beneficiary",
+            "aah.beneficiary",
+            "aah.since",
+            "c2s.contribution",
+        ),
         pivot=pivot(),
     )
     assert fetched["prime_activite"].rows == ({"prime_activite.beneficiary": True, "prime_activite.majoration": None},)
@@ -199,9 +207,7 @@ async def test_the_children_alone_need_no_address(connect, fetch, httpx_mock):
         ({"piscine": True}, "household.children", {"household.children": 2}, "/data/piscine"),
     ],
 )
-async def test_an_answer_of_another_shape_is_drift_with_its_path(
-    connect, fetch, httpx_mock, change, wanted, row, path
-):
+async def test_an_answer_of_another_shape_is_drift_with_its_path(connect, fetch, httpx_mock, change, wanted, row, path):
     """What cannot be read is dropped and its path told; what is unknown is told and the rest still serves."""
     httpx_mock.add_response(**data(FAMILY | change))
     [fetched] = (await fetch(connect(AP), wanted, pivot=pivot())).values()
@@ -327,7 +333,9 @@ async def test_after_429_the_source_is_left_alone(connect, fetch, httpx_mock, cl
 async def test_an_answer_kept_by_the_api_is_as_old_as_it_says(connect, fetch, httpx_mock):
     """The provenance is the time of the real collection: an answer is kept 1 h, a quotient familial 24 h."""
     kept = {"X-Response-Cached": "true"}
-    httpx_mock.add_response(url=re.compile(".*solidarite_active.*"), headers={**kept, "X-Cache-Expires-in": "3000"}, **data(RSA))
+    httpx_mock.add_response(
+        url=re.compile(".*solidarite_active.*"), headers={**kept, "X-Cache-Expires-in": "3000"}, **data(RSA)
+    )
     httpx_mock.add_response(url=re.compile(".*quotient.*"), headers={**kept, "X-Cache-Expires-in": "?"}, **data(FAMILY))
     fetched = await fetch(connect(AP), "rsa.beneficiary", "household.children", pivot=pivot())
     assert fetched["rsa"].collected_at == NOW - 600_000

@@ -78,12 +78,12 @@ async def test_the_walk_is_token_then_person_then_datasets(connect, fetch, signe
 async def test_datasets_are_fetched_together_and_only_those_asked(connect, fetch, signed_in):
     """One search, then one call per permitted dataset."""
     signed_in.add_response(url=CONTRACT, status_code=204)
-    signed_in.add_response(url=RQTH, json={"topValiditeRQTH": False, "dateDebutRqth": "", "dateFinRqth": "", "source": ""})
+    signed_in.add_response(
+        url=RQTH, json={"topValiditeRQTH": False, "dateDebutRqth": "", "dateFinRqth": "", "source": ""}
+    )
     fetched = await fetch(connect(FT), "registration.status", *DATASETS["rqth"].fields, "rsa.since", **KNOWN)
     assert (fetched["registration"].outcome, fetched["registration"].detail) == (Outcome.no_data, "no_file")
-    assert fetched["rqth"].rows == (
-        {"rqth.valid": False, "rqth.since": None, "rqth.until": None, "rqth.source": None},
-    )
+    assert fetched["rqth"].rows == ({"rqth.valid": False, "rqth.since": None, "rqth.until": None, "rqth.source": None},)
     assert fetched["rsa"].detail == "not_supplied"
     assert len(signed_in.get_requests()) == 4
 
@@ -196,7 +196,11 @@ DOSSIER = {
                     "code": "1",
                     "libelle": "Choisir un métier",
                     "besoins": [
-                        {"libelle": "Découvrir", "valeur": "BESOIN", "dateExploration": "2026-05-17T16:47:11.000+02:00"},
+                        {
+                            "libelle": "Découvrir",
+                            "valeur": "BESOIN",
+                            "dateExploration": "2026-05-17T16:47:11.000+02:00",
+                        },
                         {"libelle": "Confirmer", "valeur": "NON_EXPLORE", "dateExploration": None},
                         {"libelle": "Sans valeur"},
                     ],
@@ -358,10 +362,16 @@ async def test_an_identity_that_is_not_certified_is_said(connect, fetch, httpx_m
     httpx_mock.add_response(url=SEARCH, json={**FOUND, "topIdentiteCertifiee": "N"})
     httpx_mock.add_response(url=CONTRACT, json=REGISTERED)
     fetched = await fetch(connect(FT), "registration.status", **KNOWN)
-    assert (fetched["registration"].outcome, fetched["registration"].detail) == (Outcome.found, "identity_not_certified")
+    assert (fetched["registration"].outcome, fetched["registration"].detail) == (
+        Outcome.found,
+        "identity_not_certified",
+    )
 
 
-@pytest.mark.parametrize("known", [{"ft_number": "12345678900"}, {**KNOWN, "pivot": pivot(birth_date="1999-00-00"), "ft_number": "12345678900"}])
+@pytest.mark.parametrize(
+    "known",
+    [{"ft_number": "12345678900"}, {**KNOWN, "pivot": pivot(birth_date="1999-00-00"), "ft_number": "12345678900"}],
+)
 async def test_the_france_travail_number_serves_when_the_birth_date_is_not_whole(connect, fetch, httpx_mock, known):
     """NIR and birth date must both be whole; else the person's own number."""
     httpx_mock.add_response(url=TOKEN, json={"access_token": "j", "expires_in": 1499})
@@ -431,7 +441,10 @@ async def test_a_token_rejected_twice_is_a_refusal(connect, fetch, httpx_mock):
     httpx_mock.add_response(url=SEARCH, status_code=401, is_reusable=True)
     connector = connect(FT)
     fetched = await fetch(connector, "registration.status", **KNOWN)
-    assert (fetched["registration"].outcome, fetched["registration"].detail) == (Outcome.refused, "credentials_rejected")
+    assert (fetched["registration"].outcome, fetched["registration"].detail) == (
+        Outcome.refused,
+        "credentials_rejected",
+    )
     assert len(httpx_mock.get_requests()) == 4
     assert connector.health().last_failure == "credentials_rejected"
 

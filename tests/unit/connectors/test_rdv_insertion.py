@@ -138,7 +138,12 @@ async def test_no_one_is_picked_when_in_doubt(connect, fetch, signed_in, users, 
     """Several users, or one whom another identifier contradicts, are no match."""
     signed_in.add_response(url=USERS, json=page(*users))
     fetched = await fetch(
-        connect(RDVI), "identity.family_name", caf_number="9900107/demandeur", rdvi_user="990001", nir=NIR, pivot=pivot()
+        connect(RDVI),
+        "identity.family_name",
+        caf_number="9900107/demandeur",
+        rdvi_user="990001",
+        nir=NIR,
+        pivot=pivot(),
     )
     assert (fetched["identity"].outcome, fetched["identity"].detail) == (Outcome.ambiguous, detail)
     assert fetched["identity"].rows == ()
