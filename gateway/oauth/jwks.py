@@ -60,6 +60,8 @@ def load(keys: list[Jwk]) -> dict[str, VerificationKey]:
 def of_public_key(key: PublicKey, *, kid: str) -> Jwk:
     """The JWK of a public key."""
     if isinstance(key, EllipticCurvePublicKey):
+        if not isinstance(key.curve, SECP256R1):
+            raise PartnerInvalid("jwks", "crv of an EC key must be P-256")
         point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         members = {"kty": "EC", "crv": "P-256", "x": encode(point[1:33]), "y": encode(point[33:])}
     elif isinstance(key, Ed25519PublicKey):

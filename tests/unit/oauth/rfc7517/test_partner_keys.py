@@ -113,3 +113,9 @@ def test_the_thumbprint_is_that_of_the_standard():
         "kid": "2011-04-29",
     }  # fmt: skip
     assert jwks.thumbprint(key) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+def test_a_key_on_another_curve_has_no_jwk_here():
+    """A P-384 key is refused, not written down as a P-256 one."""
+    with pytest.raises(PartnerInvalid, match="P-256"):
+        jwks.of_public_key(ec.generate_private_key(ec.SECP384R1()).public_key(), kid="p")

@@ -150,6 +150,14 @@ async def test_a_date_that_is_not_a_finite_integer_is_refused(world, name, date)
     assert await world.used() == 0
 
 
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+async def test_a_constant_json_does_not_have_is_refused_anywhere(world, constant):
+    """RFC 8259 §6 knows no NaN and no infinity, in whatever claim they stand."""
+    claims = json.dumps(world.claims(note=424242)).replace("424242", constant)
+    assertion = world.forge(world.header(), claims, world.private)
+    world.refused(await world.post(world.form(client_assertion=assertion)), "invalid_client", "client_assertion.form")
+
+
 async def test_a_distant_past_or_future_number_is_compared_not_converted(world):
     """A number no calendar can hold is still a number."""
     for claims, detail in (
