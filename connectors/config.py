@@ -4,6 +4,7 @@ Answers for a clear refusal: a missing, unknown or malformed key is named, its v
 Refuses plain HTTP towards anything but this machine, unless the operator says `allow_http`.
 """
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from connectors.errors import ConnectorConfigInvalid
 from connectors.guard import Limits
 from connectors.http import PartnerClient
 from connectors.pool import AiohttpPool
+
+_HOST = re.compile(r"[0-9A-Za-z._:-]+\Z", re.ASCII)
 
 _COMMON: Mapping[str, type] = {
     "concurrency": int,
@@ -123,7 +126,7 @@ def _address(config: Mapping[str, Any], key: str, *, allow_http: bool) -> str:
         url = httpx.URL(value)
     except httpx.InvalidURL:
         url = httpx.URL("")
-    if url.scheme not in ("https", "http") or not url.host:
+    if url.scheme not in ("https", "http") or _HOST.match(url.host) is None:
         raise ConnectorConfigInvalid(key, "must be an absolute http or https address")
     if url.userinfo or url.query or url.fragment:
         raise ConnectorConfigInvalid(key, "must have no user, query or fragment")

@@ -197,11 +197,13 @@ def _too_deep(data: Any) -> bool:
 
 def retry_after(headers: Mapping[str, str], *, now: int) -> int | None:
     """Seconds to wait as the source says it: Retry-After in either form, else RateLimit-Reset."""
-    text = headers.get("retry-after") or headers.get("ratelimit-reset") or ""
+    text = headers.get("retry-after")
+    epoch = text is None  # as API Particulier writes RateLimit-Reset
+    text = text or headers.get("ratelimit-reset") or ""
     seconds: int | None = None
     if text.isascii() and text.isdigit():
         seconds = int(text[:12])
-        if seconds > now // 2000:  # an epoch, as API Particulier writes RateLimit-Reset
+        if epoch and seconds > now // 2000:
             seconds -= now // 1000
     elif text:
         try:

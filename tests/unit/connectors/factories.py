@@ -16,7 +16,7 @@ NIR = "299039910000193"
 BIRTH = "1999-03-21"
 
 
-AP_TOKEN = "jeton-de-recette"  # noqa: S105
+AP_TOKEN = "jeton-de-recette"
 AP = {
     "connector": "api_particulier",
     "base_url": "https://ap.example",

@@ -9,7 +9,7 @@ from connectors.base import AskActor, Outcome
 from connectors.france_travail import DATASETS, agent_headers
 from tests.unit.connectors.factories import BATCH, BIRTH, FT, NIR, pivot, with_options
 
-TOKEN = "https://auth.ft.example/connexion/oauth2/access_token?realm=%2Fagent"  # noqa: S105
+TOKEN = "https://auth.ft.example/connexion/oauth2/access_token?realm=%2Fagent"
 SEARCH = "https://ft.example/partenaire/rechercher-usager/v2/usagers/par-datenaissance-et-nir"
 BY_NUMBER = "https://ft.example/partenaire/rechercher-usager/v2/usagers/par-numero-francetravail"
 CONTRACT = "https://ft.example/partenaire/contrat-usager/v2/contrat"
@@ -357,7 +357,7 @@ async def test_a_failure_for_one_person_does_not_close_the_source(connect, fetch
 
 
 async def test_an_identity_that_is_not_certified_is_said(connect, fetch, httpx_mock):
-    """topIdentiteCertifiee N: found, with a word about it."""
+    """TopIdentiteCertifiee N: found, with a word about it."""
     httpx_mock.add_response(url=TOKEN, json={"access_token": "j", "expires_in": 1499})
     httpx_mock.add_response(url=SEARCH, json={**FOUND, "topIdentiteCertifiee": "N"})
     httpx_mock.add_response(url=CONTRACT, json=REGISTERED)
