@@ -1,0 +1,95 @@
+"""A journal on a real engine, a clock that does not move by itself, entries of an exchange."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from audit.journal import Draft, Journal
+from audit.keys import Ed25519Signer
+from audit.models import metadata
+from audit.publisher import Publisher
+from audit.signer_state import SignerState
+from gateway.database import Database
+from sqlalchemy import Connection
+
+ORIGIN = "journal.val-de-brume.example/2026"
+NOW = 1_790_000_000_000
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def stamp(connection: Connection, drafts: Sequence[Draft]) -> list[Mapping[str, str] | Exception]:
+    """A gate that lets everybody through, with a fresh tag for entries about a person."""
+    return [{"subject": secrets.token_hex(16)} if draft.subject else {} for draft in drafts]
+
+
+def linked(**changes: Any) -> Draft:
+    """The smallest entry about a person."""
+    return Draft(**{"type": "subject.linked", "members": {"org": "ml-brume"}, "time": NOW, "subject": "s"} | changes)
+
+
+@dataclass
+class Log:
+    """One log: its store, its keys, and ways to fill and publish it."""
+
+    database: Database
+    clock: Clock
+    signer: Ed25519Signer
+    receipt_signer: Ed25519Signer
+    state: SignerState
+    origin: str = ORIGIN
+
+    @asynccontextmanager
+    async def journal(self, **options: Any) -> AsyncIterator[Journal]:
+        journal = Journal(self.database, **{"gate": stamp, "origin": ORIGIN, "clock": self.clock} | options)
+        await journal.start()
+        try:
+            yield journal
+        finally:
+            await journal.close()
+
+    def publisher(self, **changes: Any) -> Publisher:
+        parts = {"store": self.database, "signer": self.signer, "state": self.state, "origin": ORIGIN} | changes
+        return Publisher(**parts)
+
+    async def publish(self) -> Any:
+        return await self.publisher().publish_once(self.clock())
+
+
+@pytest.fixture
+async def log(database: Database, tmp_path: Path) -> Log:
+    """An empty log on each engine."""
+    await database.write(metadata.create_all)
+    return make_log(database, tmp_path)
+
+
+@pytest.fixture
+async def sqlite_log(tmp_path: Path) -> AsyncIterator[Log]:
+    """An empty log on SQLite only, for what the engine does not change."""
+    from gateway.database import open_database
+
+    async with open_database(f"sqlite:///{tmp_path}/journal.db") as database:
+        await database.write(metadata.create_all)
+        yield make_log(database, tmp_path)
+
+
+def make_log(database: Database, home: Path) -> Log:
+    signer, receipt_signer = Ed25519Signer(ORIGIN, b"\1" * 32), Ed25519Signer(f"{ORIGIN}/receipt", b"\2" * 32)
+    return Log(database, Clock(), signer, receipt_signer, SignerState(home / "signer.json"))
+
+
+@pytest.fixture
+def draft() -> Callable[..., Draft]:
+    return linked
