@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from connectors.sandbox import people
+from consent.records import Transition
 from consent.states import By
 from gateway import partner_keys
 from gateway.oauth.client import request_token
@@ -25,7 +26,8 @@ from gateway.services import open_services, wall_clock
 from gateway.settings import Settings
 
 HOME = Path("var/demo")
-PERSON = "amina-delorme"
+AMINA = ("amina-delorme", "ML-2026-0117")
+LUCAS = ("lucas-perrin", "ML-2026-0042")  # everything is fine at every institution
 PARTNER = "ml-brume"
 PURPOSE = "support.youth"
 DATASETS = ["rsa", "quotient_familial", "household", "registration", "rdv"]
@@ -63,7 +65,7 @@ async def tell(*, once: bool) -> int:
             return 1
         say(f"\nThe story is told. Everything it used is in {HOME}/.")
         if not once:
-            story.hand_over()
+            await story.hand_over()
             await _until_stopped()
     return 0
 
@@ -107,7 +109,9 @@ class Story:
         """The story itself."""
         await self.sign_in_and_link()
         await self.ask_and_be_refused()
-        authorisation = await self.ask_amina()
+        say("\n3. It puts the question to Amina")
+        authorisation = await self.ask_for_authorisation()
+        self.expect("the request waits for her answer", bool(authorisation))
         await self.amina("gives", authorisation)
         await self.exchange_with_one_source_down()
         await self.amina("withdraws", authorisation)
@@ -117,6 +121,14 @@ class Story:
     async def sign_in_and_link(self) -> None:
         """A token that names the professional; a pseudonym for the person."""
         say("\n1. Lise Marchand, adviser at the mission locale, signs in there; its system gets a token in her name")
+        await self.sign_in()
+        self.expect("an access token of five minutes, signed, naming who acts for whom", self.token.count(".") == 2)
+        self.pseudonym = await self.link(AMINA)
+        self.expect("Amina Delorme is linked; the mission locale may keep a pseudonym", bool(self.pseudonym))
+        say(f"     {self.pseudonym}")
+
+    async def sign_in(self) -> None:
+        """A new token, kept in a file for the reader to use."""
         async with httpx.AsyncClient() as http:
             self.token = await request_token(
                 http,
@@ -128,13 +140,13 @@ class Story:
                 professional=partner_keys.professional(HOME / "professional.json"),
             )
         (HOME / "token").write_text(self.token, "utf-8")
-        self.expect("an access token of five minutes, signed, naming who acts for whom", self.token.count(".") == 2)
-        person = people.load()[PERSON]
-        body = {"reference": "ML-2026-0117", "identifiers": {**person.identifiers, "pivot": person.pivot}}
+
+    async def link(self, who: tuple[str, str]) -> str:
+        """Link a person of the sandbox under the partner's own reference."""
+        person = people.load()[who[0]]
+        body = {"reference": who[1], "identifiers": {**person.identifiers, "pivot": person.pivot}}
         status, answer = await self.post("/v1/subjects", body)
-        self.expect("Amina Delorme is linked; the mission locale may keep a pseudonym", status == 200)
-        self.pseudonym = answer["pseudonym"]
-        say(f"     {self.pseudonym}")
+        return str(answer["pseudonym"]) if status == 200 else ""
 
     async def ask_and_be_refused(self) -> None:
         """Without a choice of the person, nothing."""
@@ -144,30 +156,35 @@ class Story:
         self.expect(f"with its reason: {answer['reasons']}", answer["reasons"] == ["no_authorisation"])
         say(f"     The refusal is entry {answer['entry']} of the journal.")
 
-    async def ask_amina(self) -> str:
+    async def ask_for_authorisation(self) -> str:
         """A request, bounded by the catalogue."""
-        say("\n3. It puts the question to Amina")
         status, answer = await self.post(
             "/v1/authorisation-requests", {"subject": {"pseudonym": self.pseudonym}, "purpose": PURPOSE}
         )
-        self.expect("the request waits for her answer", (status, answer.get("state")) == (201, "requested"))
-        return str(answer["id"])
+        return str(answer["id"]) if (status, answer.get("state")) == (201, "requested") else ""
 
     async def amina(self, does: str, authorisation: str) -> None:
-        """What she will do on her own pages; here through the library those pages will use."""
+        """What she will do on her own pages."""
         say({"gives": "\n4. Amina says yes", "withdraws": "\n6. Amina changes her mind and stops the sharing"}[does])
+        done = await self.person(does, authorisation)
+        if does == "gives":
+            self.expect(
+                f"given for {len(done.record.fields)} fields, one purpose, one year", done.record.state == "given"
+            )
+        else:
+            self.expect("withdrawn: durable before she reads so", done.record.state == "withdrawn")
+        say(f"     Entry {done.appended.index} of the journal.")
+
+    async def person(self, does: str, authorisation: str) -> Transition:
+        """The person's answer, through the library that the pages will use."""
         by = By(kind="subject", channel="library", method="demo")
         async with open_services(self.settings) as services:
             subject = await services.people.resolve(partner=PARTNER, pseudonym=self.pseudonym)
-            now = wall_clock()
-            if does == "gives":
-                fields = (await services.authorisations.get(authorisation, subject=subject)).requested
-                done = await services.authorisations.give(authorisation, subject=subject, fields=fields, by=by, now=now)
-                self.expect(f"given for {len(fields)} fields, one purpose, one year", done.record.state == "given")
-            else:
-                done = await services.authorisations.withdraw(authorisation, subject=subject, by=by, now=now)
-                self.expect("withdrawn: durable before she reads so", done.record.state == "withdrawn")
-            say(f"     Entry {done.appended.index} of the journal.")
+            choices, now = services.authorisations, wall_clock()
+            if does == "withdraws":
+                return await choices.withdraw(authorisation, subject=subject, by=by, now=now)
+            fields = (await choices.get(authorisation, subject=subject)).requested
+            return await choices.give(authorisation, subject=subject, fields=fields, by=by, now=now)
 
     async def exchange_with_one_source_down(self) -> None:
         """Two institutions answer, one is down, and only what the purpose needs leaves."""
@@ -218,19 +235,21 @@ class Story:
         say("     " + report.replace("\n", "\n     "))
         self.expect("the copy is caught", status == 1 and content != bundle.read_bytes())
 
-    def hand_over(self) -> None:
-        """Three commands to try while both servers run."""
-        url = self.settings.public_url
-        say("The gateway and the sandbox are running. Ctrl-C stops them. Try, in another terminal:\n")
-        say(f"  curl -s {url}/readyz")
-        say(f'  curl -s -H "Authorization: Bearer $(cat {HOME}/token)" {url}/v1/catalogue')
-        body = json.dumps({"subject": {"reference": "ML-2026-0117"}, "purpose": PURPOSE, "fields": ["rsa"]})
-        say(f'  curl -s -H "Authorization: Bearer $(cat {HOME}/token)" -H "Content-Type: application/json" \\\n'
-            f"       -d '{body}' {url}/v1/exchanges")  # fmt: skip
-        say("\nThe token lives five minutes. A new one (the gateway never sees the private key):\n")
+    async def hand_over(self) -> None:
+        """Somebody for whom everything is fine, and three commands to try while both servers run."""
+        await self.sign_in()
+        self.pseudonym = await self.link(LUCAS)
+        await self.person("gives", await self.ask_for_authorisation())
+        url, token = self.settings.public_url, f'-H "Authorization: Bearer $(cat {HOME}/token)"'
+        body = json.dumps({"subject": {"reference": LUCAS[1]}, "purpose": PURPOSE, "fields": DATASETS})
+        say("\nThe gateway and the sandbox are running; Ctrl-C stops them. Try, in another terminal:\n")
+        say(f"  curl -s {url}/readyz\n")
+        say(f"  curl -s {token} {url}/v1/catalogue\n")
+        say(f"  curl -s {token} -H \"Content-Type: application/json\" \\\n    -d '{body}' {url}/v1/exchanges\n")
         scopes = " ".join(f"--scope {name}" for name in SCOPES)
-        say(f"  PASSERELLE_PUBLIC_URL={url} .venv/bin/passerelle partner token {PARTNER} --key {HOME}/ml-brume.pem \\\n"
-            f"       --professional {HOME}/professional.json {scopes} > {HOME}/token")  # fmt: skip
+        say("The token lives five minutes. A new one (the gateway never sees the private key):\n")
+        say(f"  PASSERELLE_PUBLIC_URL={url} .venv/bin/passerelle partner token {PARTNER} --key {HOME}/ml-brume.pem \\")
+        say(f"    --professional {HOME}/professional.json {scopes} > {HOME}/token")
 
     async def exchange(self) -> tuple[int, dict[str, Any]]:
         """One exchange about Amina."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import uvicorn
 import yaml
-from audit.export import export_directory
 
+from audit.export import export_directory
 from gateway import keys, logging
 from gateway.app import build_app
 from gateway.database import open_database
@@ -44,7 +44,8 @@ async def export_log(settings: Settings, out: Path) -> int:
     """Write the whole log; gives the number of entries it covers."""
     secrets = keys.load(settings)
     async with open_database(settings.main_url) as store:
-        return await export_directory(store, out, vkey=secrets.log.vkey, receipt_vkey=secrets.receipt.vkey)
+        published = await export_directory(store, out, vkey=secrets.log.vkey, receipt_vkey=secrets.receipt.vkey)
+    return published.size
 
 
 async def _serve(app: object, *, host: str, port: int) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from audit.publisher import Publisher, SignerState
 
 from audit.journal import Appended, Journal
+from audit.publisher import Publisher
 from audit.receipts import issue
+from audit.signer_state import SignerState
 from audit.store import Store
 from connectors.base import Connector
 from connectors.registry import Registry, build

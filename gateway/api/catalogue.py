@@ -12,5 +12,5 @@ async def get_catalogue(request: Request) -> Response:
     services: Services = request.scope["services"]
     caller = await services.verifier.caller(request.headers.raw, services.clock())
     request.scope["line"]["partner"] = caller.partner.id
-    body = {"digest": services.catalogue.digest, **services.catalogue.describe(caller.partner.id)}
+    body = services.catalogue.describe(caller.partner.id)
     return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
