@@ -122,8 +122,9 @@ EVENTS: Mapping[str, Event] = {
         subject="allowed",  # a request about nobody we know is refused, and logged
     ),
     "exchange.released": Event(
-        {**_EXCHANGE, "actor": forms.actor, "epoch": forms.count, "states": _STATES},
+        {**_EXCHANGE, "actor": forms.actor, "states": _STATES},
         {
+            "epoch": forms.count,
             "commits": map_of(forms.field, forms.commitment),
             "transforms": map_of(forms.field, forms.obligation),
             "withheld": _BY_REASON,

@@ -50,6 +50,12 @@ def retry_after(fetched: Mapping[str, Fetched]) -> int:
     return min((each.retry_after for each in fetched.values() if each.retry_after is not None), default=_RETRY_SECONDS)
 
 
+def withheld(decision: Decision, minimised: Minimised) -> dict[str, str]:
+    """Every field that does not leave, with the reason as the recipient may hear it."""
+    found = {verdict.field: verdict.reason.public for verdict in decision.verdicts if not verdict.permit}
+    return found | {field: reason.public for field, reason in minimised.withheld.items()}
+
+
 def datasets(
     catalogue: Catalogue,
     decision: Decision,
@@ -57,28 +63,21 @@ def datasets(
     minimised: Minimised,
     *,
     states: Mapping[str, str],
+    hidden: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Every dataset asked for, by name."""
-    sources: dict[str, str] = {}
-    withheld: dict[str, dict[str, str]] = {name: {} for name in states}
-    for verdict in decision.verdicts:
-        dataset, _, name = verdict.field.partition(".")
-        if verdict.permit:
-            sources[dataset] = str(verdict.source)
-        else:
-            withheld[dataset][name] = verdict.reason.public
-    for field, reason in minimised.withheld.items():
-        dataset, _, name = field.partition(".")
-        withheld[dataset][name] = reason.public
+    """Every dataset asked for, by name; `hidden` is what `withheld` gave."""
+    sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}
     return {
         name: _dataset(
             state,
             source=sources.get(name),
-            many=catalogue.vocabulary.datasets[name].many if name in catalogue.vocabulary.datasets else False,
+            many=catalogue.vocabulary.datasets[name].many,
             fetched=fetched.get(name),
             rows=minimised.values.get(name, []),
             transforms=minimised.transforms,
-            withheld=withheld[name],
+            withheld={
+                field.partition(".")[2]: reason for field, reason in hidden.items() if field.partition(".")[0] == name
+            },
         )
         for name, state in states.items()
     }

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from audit.canonical import Json
 from audit.commitments import commit, new_seed
 from audit.journal import Draft
@@ -84,9 +86,9 @@ async def exchange(
     fetched = await _fetch(services, case, decision, person)  # e
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
     minimised = minimise(decision, records, services.catalogue)  # f
-    states = answer.states(decision, fetched, minimised)
+    states, hidden = answer.states(decision, fetched, minimised), answer.withheld(decision, minimised)
     later = services.clock()
-    outcome: dict[str, Json] = {**common, "states": states, "epoch": decision.epoch, "catalogue": decision.catalogue}
+    outcome: dict[str, Json] = {**common, "states": states, "catalogue": decision.catalogue}
     if not answer.tells(states):
         members = {**outcome, "reason": "sources_unavailable"}
         await services.journal.append(Draft(type="exchange.undelivered", members=members, time=later, subject=subject))
@@ -95,12 +97,12 @@ async def exchange(
     released = await services.journal.append(  # g
         Draft(
             type="exchange.released",
-            members={**outcome, **_proofs(services, minimised, seed)},
+            members={**outcome, **_proofs(services, minimised, seed), **_reasons(hidden)},
             time=later,
             subject=subject,
             guard=_guard(services, case, decision, person, now=now),
             change=wanted.repeat.count if wanted.repeat else None,
-            seal=person.key.seal(seed, b"audit_seal:%b" % ref.encode()),
+            seal=_sealed(person, minimised, seed, ref=ref),
             release=True,
         )
     )
@@ -110,7 +112,7 @@ async def exchange(
         "subject": {"pseudonym": person.pseudonym},
         "purpose": wanted.purpose,
         "released_at": answer.instant(later),
-        "datasets": answer.datasets(services.catalogue, decision, fetched, minimised, states=states),
+        "datasets": answer.datasets(services.catalogue, decision, fetched, minimised, states=states, hidden=hidden),
         "proof": {"seed": answer.base64url(seed), "receipt": services.receipt(released)},
     }
 
@@ -203,13 +205,21 @@ def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, 
         values: list[Json] = [row.get(name) for row in minimised.values[dataset]]
         if many[dataset].many or values:
             commits[name] = commit(seed, name, values if many[dataset].many else values[0])
-    proofs: dict[str, Json] = {"commits": commits, "transforms": dict(minimised.transforms)}
-    if minimised.withheld:
-        reasons = sorted(set(minimised.withheld.values()))
-        proofs["withheld"] = {
-            reason.value: [name for name, why in minimised.withheld.items() if why is reason] for reason in reasons
-        }
-    return proofs
+    return {"commits": commits, "transforms": dict(minimised.transforms)}
+
+
+def _reasons(hidden: Mapping[str, str]) -> dict[str, Json]:
+    """What the recipient is told, no more: it reads this entry in its receipt."""
+    reasons = {
+        reason: [name for name, why in hidden.items() if why == reason] for reason in sorted(set(hidden.values()))
+    }
+    return {"withheld": reasons} if reasons else {}
+
+
+def _sealed(person: Snapshot, minimised: Minimised, seed: bytes, *, ref: str) -> bytes:
+    """For the person and who holds their key: the seed, and the true reasons of what was withheld."""
+    content = {"seed": answer.base64url(seed), "withheld": minimised.withheld}
+    return person.key.seal(orjson.dumps(content), f"audit_seal:{ref}".encode())
 
 
 def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:

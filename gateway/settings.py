@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     @property
     def origin(self) -> str:
         """The journal's C2SP origin."""
-        return self.log_origin or f"{urlsplit(self.public_url).hostname}/log"
+        host = str(urlsplit(self.public_url).hostname)
+        # an origin starts with a letter, so that nothing in an entry can look like a number of a person
+        return self.log_origin or f"{host if host[0].isalpha() else f'ip-{host}'}/log"
 
     @property
     def main_url(self) -> str:
