@@ -14,7 +14,7 @@ Form = Callable[[object], bool]
 _LIST = (list, tuple)
 _REMEMBERED = 8_192
 _MAX_COUNT = 2**31  # below any 11-digit number of a person
-_MAX_TIME = 2**43  # year 2248, in milliseconds
+_MAX_TIME = 2**42  # year 2109, in milliseconds
 
 
 class _Word:
@@ -83,7 +83,7 @@ hex128 = _Unique(r"[0-9a-f]{32}")
 hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
 commitment = _Unique(r"[A-Za-z0-9_-]{32}")
 thumbprint = _Unique(r"[A-Za-z0-9_-]{43}")
-origin = _Word(r"[a-z0-9][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
+origin = _Word(r"[a-z][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
 
 
 def text(value: object) -> bool:
@@ -102,7 +102,7 @@ def count(value: object) -> bool:
 
 
 def time(value: object) -> bool:
-    """Accept milliseconds since 1970, of this or the next two centuries."""
+    """Accept milliseconds since 1970, of this century."""
     return type(value) is int and 10**12 <= value < _MAX_TIME
 
 

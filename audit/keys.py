@@ -22,7 +22,7 @@ from audit.errors import KeyRefused
 
 _ED25519 = b"\x01"
 _PRIVATE = "PRIVATE+KEY+"
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}(/[a-z0-9._-]{1,60}){0,6}")  # a URL without its scheme
+_NAME = re.compile(r"[a-z][a-z0-9.-]{0,99}(/[a-z0-9._-]{1,60}){0,6}")  # a URL without its scheme
 
 
 class Signer(Protocol):

@@ -1,0 +1,188 @@
+"""The vocabulary is closed: nothing of a person fits into any member of any entry."""
+
+from enum import StrEnum
+
+import pytest
+from audit import forms
+from audit.errors import EntryInvalid
+from audit.events import EVENTS, check, check_entry, check_subject
+
+ID, TAG, DIGEST = "0123456789abcdef" * 2, "f" * 32, "c" * 64
+TIME = 1_790_000_000_000
+
+AUTHORISATION = {
+    "authorisation": ID, "org": "ml-brume", "purpose": "support.youth", "basis": "consent", "epoch": 3,
+    "siret": "13002526500013", "fields": ["rsa.since"], "explicit": ["rqth.valid"], "sources": ["caf-brume"],
+    "actor": TAG, "by": "subject", "channel": "page", "lang": "fr", "notice": DIGEST, "catalogue": DIGEST,
+    "valid_from": TIME, "valid_until": TIME, "max_uses": 3, "replaces": ID, "reason": "moved_away",
+}  # fmt: skip
+
+SAMPLES = {
+    "log.created": {"origin": "journal.example/2026"},
+    "catalogue.activated": {"catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"]},
+    "partner.registered": {
+        "org": "ml-brume", "siret": "13002526500013", "scopes": ["exchanges:write", "support.youth"],
+        "roles": ["recipient"], "keys": ["A" * 43], "batches": ["nightly-orientation"],
+    },
+    "key.registered": {"use": "partner", "key": "A" * 43, "org": "ml-brume", "alg": "ES256"},
+    "subject.linked": {"org": "ml-brume", "kinds": ["ft_number"], "actor": TAG, "epoch": 0},
+    "subject.flagged": {"flag": "protected", "set": True, "org": "ml-brume", "actor": TAG, "epoch": 1, "reason": "court_order"},
+    "exchange.decided": {
+        "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
+        "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
+        "permits": {"ml-jeunes-ressources@1": ["rsa.since"]}, "denials": {"not_authorised": ["aah.since"]},
+        "authorisation": ID, "basis": "consent",
+    },
+    "exchange.released": {
+        "ref": ID, "org": "ml-brume", "purpose": "support.youth", "actor": TAG, "epoch": 3,
+        "states": {"rsa": "released", "aah": "unavailable"}, "commits": {"rsa.since": "A" * 32},
+        "transforms": {"household.address": "truncate:commune"}, "withheld": {"not_authorised": ["aah.since"]},
+        "catalogue": DIGEST, "authorisation": ID, "basis": "consent",
+    },
+    "exchange.undelivered": {
+        "ref": ID, "org": "ml-brume", "purpose": "support.youth", "reason": "epoch_changed",
+        "states": {"rsa": "no_data"}, "actor": TAG, "epoch": 3, "catalogue": DIGEST,
+    },
+} | {name: AUTHORISATION for name in EVENTS if name.startswith("authorisation.")}  # fmt: skip
+
+PERSONAL = [
+    "Élodie Morvan", "Morvan", "MORVAN", "Le Goff", "Jean-Baptiste", "D'Arc", "o'connor", "élodie", "marie dupont",
+    "2 85 05 35 238 048 14", "2850535238048", "285053523804814", "12345678901", "1234567/demandeur",
+    "elodie.morvan@exemple.fr", "elodie@exemple", "06 12 34 56 78", "0612345678", "+33612345678", "1985-05-12",
+    "3 rue des Lilas", "35000 RENNES", "35000", "", " ", "n/a ?", "<b>", 'x"y', "a\nb", "a\u00a0b", "٣٥٠٠٠",
+]  # fmt: skip
+NUMBERS = [2850535238048, 285053523804814, 12345678901, 612345678901, -1, 1.5, None]
+
+
+def test_every_type_has_a_sample_with_all_its_members():
+    """The samples below are complete, so what is refused is refused everywhere."""
+    assert {name: set(members) for name, members in SAMPLES.items()} == {
+        name: set(event.members) for name, event in EVENTS.items()
+    }
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_complete_entry_is_accepted_and_again(name):
+    """What is remembered of the first check does not change the second."""
+    for _ in range(2):
+        check(name, SAMPLES[name])
+    tag = None if EVENTS[name].subject == "refused" else TAG
+    entry = {"v": 1, "type": name, "id": ID, "time": TIME, **SAMPLES[name]} | ({"subject": tag} if tag else {})
+    assert check_entry(entry)
+
+
+def put(value: object, sample: object) -> list[object]:
+    """Every way to put a value into a member: in its place, in its list, as its key, as its item."""
+    ways: list[object] = [value]
+    if isinstance(sample, list):
+        ways += [[value], [*sample, value]]
+    elif isinstance(sample, dict):
+        key, item = next(iter(sample.items()))
+        ways += [{key: value}, {**sample, str(value): item}]
+        ways += [{key: [value]}, {key: [*item, value]}] if isinstance(item, list) else []
+    return ways
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_nothing_of_a_person_fits_into_any_member(name):
+    """A name, a NIR, a number, a mail or postal address, a date of birth is refused wherever it is put."""
+    for member, sample in SAMPLES[name].items():
+        for value in [*PERSONAL, *NUMBERS, True, [["a"]], {"a": {}}, [{}]]:
+            for changed in put(value, sample):
+                if changed is True and sample is True:
+                    continue
+                if changed in ([], {}) or (isinstance(changed, int) and changed is not True and 10**12 <= changed < 2**42):
+                    continue  # a time is a number as well
+                with pytest.raises(EntryInvalid) as refused:
+                    check(name, {**SAMPLES[name], member: changed})
+                assert str(value) in {"", " ", "None", "True"} or str(value) not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_member_of_another_name_is_refused_without_repeating_it(name):
+    """An unknown name may itself be personal data."""
+    with pytest.raises(EntryInvalid) as refused:
+        check(name, {**SAMPLES[name], "Morvan": "x"})
+    assert "Morvan" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_required_member_cannot_be_left_out(name):
+    """An entry that says less than its type promises is no entry."""
+    for member in EVENTS[name].required:
+        with pytest.raises(EntryInvalid, match=member):
+            check(name, {key: value for key, value in SAMPLES[name].items() if key != member})
+
+
+def test_an_unknown_type_is_refused_when_written():
+    """The vocabulary is extended in the code, with its checks, before it is used."""
+    with pytest.raises(EntryInvalid):
+        check("Morvan", {})
+
+
+def test_words_of_an_enumeration_are_words():
+    """Codes may come as members of a StrEnum."""
+
+    class Reason(StrEnum):
+        MOVED = "moved_away"
+
+    check("exchange.undelivered", {**SAMPLES["exchange.undelivered"], "reason": Reason.MOVED})
+
+
+def test_a_list_says_nothing_twice():
+    """The same field twice would be counted twice."""
+    with pytest.raises(EntryInvalid):
+        check("subject.linked", {"org": "ml-brume", "kinds": ["nir", "nir"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "accepted"),
+    [
+        ("subject.linked", TAG, True),
+        ("subject.linked", None, False),
+        ("subject.linked", "Morvan", False),
+        ("exchange.decided", None, True),
+        ("exchange.decided", TAG, True),
+        ("partner.registered", None, True),
+        ("partner.registered", TAG, False),
+    ],
+)
+def test_a_tag_stands_where_an_entry_is_about_a_person(name, tag, accepted):
+    """A release without a tag would be missing from the person's own list."""
+    if accepted:
+        check_subject(name, tag)
+    else:
+        with pytest.raises(EntryInvalid):
+            check_subject(name, tag)
+
+
+ENTRY = {"v": 1, "type": "log.created", "id": ID, "time": TIME, **SAMPLES["log.created"]}
+
+
+@pytest.mark.parametrize("change", [{"v": 2}, {"type": "log.pruned"}])
+def test_readers_skip_what_they_do_not_know(change):
+    """A newer log stays readable."""
+    assert not check_entry(ENTRY | change)
+
+
+@pytest.mark.parametrize("change", [{"v": "1"}, {"type": 1}, {"id": "x"}, {"time": "now"}, {"time": 12}, {"origin": "É"}])
+def test_readers_refuse_common_members_in_another_form(change):
+    """Whatever its version, an entry has an id and a time."""
+    with pytest.raises(EntryInvalid):
+        check_entry(ENTRY | change)
+    with pytest.raises(EntryInvalid):
+        check_entry([ENTRY])
+
+
+@pytest.mark.parametrize("text", ["truncate:commune", "predicate:lt:800", "predicate:ge:2026-01-01", "mask:last:4", "clear"])
+def test_obligations_of_the_catalogue_fit(text):
+    """What policies write about a transformation can be logged as it is."""
+    assert forms.obligation(text)
+
+
+def test_memory_for_words_is_bounded(monkeypatch):
+    """A flood of different words fills no memory."""
+    monkeypatch.setattr(forms, "_REMEMBERED", 2)
+    word = forms._Word("[a-z]+")
+    assert all(word(text) for text in ("a", "b", "c", "c"))
+    assert word._known == {"a", "b"}
