@@ -1,7 +1,9 @@
 """One sandbox per test, on a clock the test moves, and the published contracts to compare with."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 import yaml
 from openapi_schema_validator import OAS30Validator
 
@@ -67,6 +70,21 @@ async def client(sandbox: Application) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=sandbox)
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox.example") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def served(everybody: dict[str, people.Person]) -> Iterator[str]:
+    """The sandbox on a port of its own, as `passerelle sandbox` serves it."""
+    server = uvicorn.Server(uvicorn.Config(build(people=everybody), port=0, log_level="critical", lifespan="on"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
+    assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

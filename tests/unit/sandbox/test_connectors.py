@@ -2,38 +2,20 @@
 
 import asyncio
 import json
-import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from connectors import registry
 from connectors.base import Ask, AskActor, Connector, Fetched
-from connectors.sandbox import build, sources
+from connectors.sandbox import sources
 from connectors.sandbox.people import INSTITUTIONS, Person, load
 
 from .conftest import SIRET
 
 PATIENCE = 3.0  # seconds; less than the delay of a slow person, more than a busy machine needs for the others
-
-
-@pytest.fixture(scope="module")
-def served(everybody: dict[str, Person]) -> Iterator[str]:
-    """The sandbox on a port of its own, as `passerelle sandbox` serves it."""
-    server = uvicorn.Server(uvicorn.Config(build(people=everybody), port=0, log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
-    assert not thread.is_alive()
 
 
 async def fetch(connector: Connector, person: Person) -> Mapping[str, Fetched]:
