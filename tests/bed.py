@@ -1,6 +1,8 @@
 """A whole gateway for tests: real database, real sandbox over real sockets, real tokens; only the clock can be ours."""
 
+import asyncio
 import contextlib
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -9,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 import uvicorn
 import yaml
 
+from audit.models import audit_entry, audit_head
 from connectors import sandbox
 from connectors.sandbox.people import Person
 from connectors.sandbox.people import load as load_people
@@ -29,6 +33,11 @@ PERSON_HERSELF = By(kind="subject", channel="library", method="test")
 LISE = Professional(id="conseiller-42", family_name="Marchand", given_name="Lise", role="conseiller", acr="eidas2")
 
 
+def professional(role: str, *, acr: str | None = "eidas2") -> Professional:
+    """Somebody of this role."""
+    return Professional(id=f"{role}-7", family_name="Kerloc'h", given_name="Yann", role=role, acr=acr)
+
+
 @contextlib.asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application on a real socket of this machine; gives its address."""
@@ -37,10 +46,8 @@ async def served(app: Any) -> AsyncIterator[str]:
     config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None
-    import asyncio
-
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  uvicorn tells it in no other way
         await asyncio.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -129,6 +136,24 @@ class Bed:
         body = {"subject": {"pseudonym": pseudonym}, "purpose": purpose, "fields": list(fields), **more}
         return await self.post("/v1/exchanges", body, token, headers=headers)
 
+    async def flag(self, partner: str, pseudonym: str, name: str) -> None:
+        """Note a situation of the person."""
+        subject = await self.subject(partner, pseudonym)
+        await self.services.people.set_flag(subject, name, now=self.services.clock())
+
+    async def journal(self, since: int = 0) -> list[dict[str, Any]]:
+        """Every entry from `since` on, as the database holds it."""
+        entries = sa.select(audit_entry.c.index, audit_entry.c.leaf).where(audit_entry.c.index >= since)
+        ordered = entries.order_by(audit_entry.c.index)
+        rows = await self.services.store.read(lambda connection: connection.execute(ordered).all())
+        assert [index for index, _ in rows] == list(range(since, since + len(rows)))
+        return [json.loads(leaf) for _, leaf in rows]
+
+    async def size(self) -> int:
+        """How many entries the journal holds."""
+        size = sa.select(audit_head.c.size)
+        return await self.services.store.read(lambda connection: connection.execute(size).scalar_one())
+
     async def post(
         self, path: str, body: Any, token: str | None, *, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
@@ -141,23 +166,51 @@ class Bed:
 async def bed(
     home: Path, *, database_url: str, sandbox_url: str, clock: Any = wall_clock, **settings: Any
 ) -> AsyncIterator[Bed]:
-    """A gateway on this database, in front of this sandbox."""
+    """A gateway on this database, in front of this sandbox; no publisher runs beside it."""
+    people = settings.pop("people", None) or load_people()
+    known = settings_of(home, database_url=database_url, sandbox_url=sandbox_url, **settings)
+    async with open_database(known.main_url) as store, open_database(known.keys_url) as key_store:
+        await migrate(store, key_store)
+    async with open_bed(known, sandbox_url=sandbox_url, clock=clock, people=people) as opened:
+        yield opened
+
+
+def settings_of(home: Path, *, database_url: str, sandbox_url: str, **settings: Any) -> Settings:
+    """Settings of a gateway at home in this folder, in front of this sandbox or these `sources`."""
     sources = home / "sources.yaml"
-    sources.write_text(yaml.safe_dump(sandbox.sources(sandbox_url)), "utf-8")
-    known = Settings(
+    content = settings.pop("sources", None) or sandbox.sources(sandbox_url)
+    sources.write_text(yaml.safe_dump(content), "utf-8")
+    return Settings(
         home=home,
         database_url=database_url,
         keys_database_url=f"sqlite:///{home}/keys.db",
         sources=sources,
         exchange_deadline_seconds=settings.pop("deadline", 2.0),
+        max_unpublished_seconds=settings.pop("max_unpublished_seconds", 3600),
         **settings,
     )
-    async with open_database(known.main_url) as store, open_database(known.keys_url) as key_store:
-        await migrate(store, key_store)
+
+
+@contextlib.asynccontextmanager
+async def open_bed(
+    known: Settings, *, sandbox_url: str, clock: Any = wall_clock, people: Mapping[str, Person] | None = None
+) -> AsyncIterator[Bed]:
+    """A gateway on a database that has its tables already."""
     async with open_services(known, clock=clock) as services:
         transport = httpx.ASGITransport(app=build_app(services), raise_app_exceptions=True)
         async with httpx.AsyncClient(transport=transport, base_url=services.base_url) as http:
-            yield Bed(services=services, http=http, sandbox=sandbox_url)
+            yield Bed(services=services, http=http, sandbox=sandbox_url, people=people or load_people())
 
 
-__all__ = ["LISE", "PERSON_HERSELF", "Bed", "bed", "scopes", "served", "time"]
+__all__ = [
+    "LISE",
+    "PERSON_HERSELF",
+    "Bed",
+    "bed",
+    "open_bed",
+    "professional",
+    "scopes",
+    "served",
+    "settings_of",
+    "time",
+]
