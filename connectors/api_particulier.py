@@ -28,6 +28,7 @@ _FRANCE = "99100"
 _MOST_GIVEN_NAMES = 3
 _MISSING = Verdict(Outcome.unknown_person, "identifier_missing")
 _UNUSABLE = Verdict(Outcome.unknown_person, "identifier_unusable")
+_MISMATCH = Verdict(Outcome.ambiguous, "identity_mismatch")
 _UNREADABLE = Verdict(Outcome.drift, "unreadable")
 
 
@@ -85,60 +86,43 @@ class ApiParticulier:
     async def fetch(self, ask: Ask, *, deadline: float) -> Mapping[str, Fetched]:
         """See `base.Connector.fetch`."""
         queries = _Queries(ask)
-        calls = _calls_for(ask.fields)
+        calls, whole = _plan(ask.fields)
         if len(calls) == 1:  # the common case needs no task
-            answers = [await self._ask(calls[0], ask.fields, queries, deadline)]
+            answers = [await self._ask(*calls[0], queries, deadline)]
         else:
-            asked = (self._ask(call, ask.fields, queries, deadline) for call in calls)
-            answers = await asyncio.gather(*asked)
-        fetched = {item.dataset: item for answer in answers for item in answer}
-        return doubtful_together(fetched) | not_supplied(ask, DATASETS, collected_at=self._client.clock())
+            answers = await asyncio.gather(*(self._ask(*call, queries, deadline) for call in calls))
+        fetched = doubtful_together({item.dataset: item for answer in answers for item in answer})
+        return fetched if whole else fetched | not_supplied(ask, DATASETS, collected_at=self._client.clock())
 
-    async def _ask(self, call: _Call, fields: tuple[str, ...], queries: "_Queries", deadline: float) -> list[Fetched]:
+    async def _ask(
+        self, call: _Call, wanted: Mapping[str, frozenset[str]], queries: "_Queries", deadline: float
+    ) -> list[Fetched]:
         query = queries.identity if call.needs == "pivot" else queries.login
-        asked = [dataset for dataset in call.datasets if dataset in by_dataset(fields)]
         if isinstance(query, Verdict):
-            return [self._nothing(dataset, query) for dataset in asked]
+            return [self._nothing(dataset, query) for dataset in wanted]
         request = self._endpoints[call.path].request(self._headers, query=query)
         reply = await self._client.call(request, deadline=deadline)
-        refusal = refusal_of(reply)
-        if refusal is None:
-            data = reply.data.get("data") if isinstance(reply.data, dict) else None
-            if isinstance(data, dict):
-                return self._rows(call, asked, fields, reply, data, queries.person)
-            refusal = _UNREADABLE
-        return [self._nothing(dataset, refusal) for dataset in asked]
-
-    def _rows(  # noqa: PLR0917  one private caller
-        self,
-        call: _Call,
-        asked: list[str],
-        fields: tuple[str, ...],
-        reply: Reply,
-        data: dict[str, Any],
-        person: Pivot | None,
-    ) -> list[Fetched]:
-        born = birth_dates(data)
-        if person is not None and born and all(person.contradicts(date) for date in born):
-            mismatch = Verdict(Outcome.ambiguous, "identity_mismatch")
-            return [self._nothing(dataset, mismatch) for dataset in asked]
+        data: dict[str, Any] = {}
+        verdict = refusal_of(reply)
+        if verdict is None:
+            data, verdict = _about(reply.data, queries.person)
+        if verdict is not None:
+            return [self._nothing(dataset, verdict) for dataset in wanted]
         now = self._client.clock()
-        fetched = []
-        for dataset in asked:
-            notes = Notes()
-            row = row_of(dataset, data, wanted=by_dataset(fields)[dataset], notes=notes, now=now)
-            fetched.append(
-                Fetched(
-                    dataset=dataset,
-                    outcome=Outcome.found if row else Outcome.drift,
-                    rows=(row,) if row else (),
-                    collected_at=now - _age(call, reply),
-                    drift=notes.paths,
-                    detail="" if row else "unreadable",
-                )
-            )
-            self._client.guard.drifted(notes.paths)
-        return fetched
+        collected_at = now - _age(call, reply)
+        return [self._read(dataset, fields, data, now, collected_at) for dataset, fields in wanted.items()]
+
+    def _read(
+        self, dataset: str, wanted: frozenset[str], data: Mapping[str, Any], now: int, collected_at: int
+    ) -> Fetched:
+        notes = Notes()
+        row = row_of(dataset, data, wanted=wanted, notes=notes, now=now)
+        drift = notes.paths
+        if drift:
+            self._client.guard.drifted(drift)
+        if not row:
+            return nothing(dataset, _UNREADABLE, collected_at=now, drift=drift)
+        return Fetched(dataset=dataset, outcome=Outcome.found, rows=(row,), collected_at=collected_at, drift=drift)
 
     def _nothing(self, dataset: str, verdict: Verdict) -> Fetched:
         return nothing(dataset, verdict, collected_at=self._client.clock())
@@ -187,14 +171,27 @@ def _identity(person: Pivot | None, recipient: str) -> str | Verdict:
 
 
 @lru_cache(maxsize=1024)
-def _calls_for(fields: tuple[str, ...]) -> tuple[_Call, ...]:
+def _plan(fields: tuple[str, ...]) -> tuple[tuple[tuple[_Call, Mapping[str, frozenset[str]]], ...], bool]:
+    """The calls to make, each with the fields wanted of it, and whether that covers all that was asked."""
     asked = by_dataset(fields)
-    return tuple(call for call in _CALLS if not asked.keys().isdisjoint(call.datasets))
+    calls = ((call, {name: asked[name] for name in call.datasets if name in asked}) for call in _CALLS)
+    return tuple((call, wanted) for call, wanted in calls if wanted), asked.keys() <= DATASETS.keys()
+
+
+def _about(answer: Any, person: Pivot | None) -> tuple[dict[str, Any], Verdict | None]:
+    """The member `data` of an answer, and why it cannot be read as the person's if it cannot."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict):
+        return {}, _UNREADABLE
+    born = birth_dates(data) if person is not None else ()
+    if person is not None and born and all(person.contradicts(date) for date in born):
+        return {}, _MISMATCH
+    return data, None
 
 
 def _age(call: _Call, reply: Reply) -> int:
     """How long ago (ms) the API itself collected an answer that it kept."""
-    if reply.headers.get("x-response-cached") != "true":
+    if reply.header(b"x-response-cached") != "true":
         return 0
-    left = reply.headers.get("x-cache-expires-in", "")
+    left = reply.header(b"x-cache-expires-in")
     return max(0, call.kept - int(left)) * 1000 if left.isascii() and left.isdigit() else 0

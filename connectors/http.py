@@ -11,10 +11,9 @@ exception: the text of a library's error may hold an address with its query.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
@@ -23,6 +22,7 @@ from connectors.base import Clock
 from connectors.guard import Guard, Limits
 from connectors.pool import WHOLE_BODY, AiohttpPool
 
+_NO_HEADERS = httpx.Headers()
 MAX_DEPTH = 64
 _SHALLOW = 32  # fewer brackets than this cannot nest too deep: no need to look
 _LONGEST_WAIT = 86_400
@@ -45,15 +45,29 @@ class PartnerTransport(httpx.AsyncHTTPTransport):
         self._pool = pool  # type: ignore[assignment]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """What came back. `fault` is a code of `base.DETAILS`, empty when the exchange itself went well."""
 
     status: int = 0
-    data: Any = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    data: Any = None
+    headers: httpx.Headers = _NO_HEADERS
     fault: str = ""
     retry_after: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, fault={self.fault!r})"
+
+    def header(self, name: bytes) -> str:
+        """The value of the header `name` (in small letters), empty when there is none."""
+        return header_of(self.headers, name)
+
+
+def header_of(headers: httpx.Headers, name: bytes) -> str:
+    """The same, without the search for an encoding that httpx makes each time."""
+    for key, value in headers.raw:
+        if len(key) == len(name) and key.lower() == name:
+            return value.decode("latin-1")
+    return ""
 
 
 class PartnerClient:
@@ -135,7 +149,7 @@ class PartnerClient:
         status, headers = response.status_code, response.headers
         if 300 <= status < 400:
             return Reply(status=status, fault="redirected")
-        data, fault = decode(headers.get("content-type", ""), body) if body else (None, "")  # 4
+        data, fault = decode(header_of(headers, b"content-type"), body) if body else (None, "")  # 4
         if fault and status >= 400:  # an error page is no drift: its status says enough
             data, fault = None, ""
         wait = retry_after(headers, now=self.clock()) if status in (429, 503) else None
@@ -169,9 +183,10 @@ class PartnerClient:
 
 def decode(content_type: str, body: bytes) -> tuple[Any, str]:
     """The JSON value of `body`, or None and the code of what is wrong with it."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        return None, "not_json"
+    if content_type != "application/json":
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            return None, "not_json"
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -195,11 +210,11 @@ def _too_deep(data: Any) -> bool:
     return True
 
 
-def retry_after(headers: Mapping[str, str], *, now: int) -> int | None:
+def retry_after(headers: httpx.Headers, *, now: int) -> int | None:
     """Seconds to wait as the source says it: Retry-After in either form, else RateLimit-Reset."""
-    text = headers.get("retry-after")
-    epoch = text is None  # as API Particulier writes RateLimit-Reset
-    text = text or headers.get("ratelimit-reset") or ""
+    text = header_of(headers, b"retry-after")
+    epoch = not text  # as API Particulier writes RateLimit-Reset
+    text = text or header_of(headers, b"ratelimit-reset")
     seconds: int | None = None
     if text.isascii() and text.isdigit():
         seconds = int(text[:12])

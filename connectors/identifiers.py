@@ -6,7 +6,7 @@ in the connectors entitled to it (decree 2019-341).
 """
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
@@ -17,19 +17,21 @@ _CAF_NUMBER = re.compile(r"([0-9A-Za-z]{1,15})/(demandeur|conjoint)\Z", re.ASCII
 _SEXES = {"M": "M", "F": "F", "male": "M", "female": "F"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pivot:
+class Pivot(NamedTuple):
     """The pivot identity (FranceConnect's words); parts of the birth date that nobody knows are 0."""
 
-    family_name: str = field(repr=False)
-    usual_name: str | None = field(repr=False)
-    given_names: tuple[str, ...] = field(repr=False)
-    birth_year: int = field(repr=False)
-    birth_month: int = field(repr=False)
-    birth_day: int = field(repr=False)
-    birth_place: str | None = field(repr=False)
-    birth_country: str = field(repr=False)
-    sex: str = field(repr=False)
+    family_name: str
+    usual_name: str | None
+    given_names: tuple[str, ...]
+    birth_year: int
+    birth_month: int
+    birth_day: int
+    birth_place: str | None
+    birth_country: str
+    sex: str
+
+    def __repr__(self) -> str:
+        return "Pivot(…)"
 
     @property
     def birth_date(self) -> str | None:
@@ -60,24 +62,15 @@ def pivot(identifier: str | None) -> Pivot | None:
         usual, place = value.get("usual_name"), value.get("birth_place")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None
-    texts = (family, country, *names) if isinstance(names, list) else (None,)
-    optional = (usual, place)
-    if born is None or sex is None or not all(isinstance(text, str) and text for text in texts) or not names:
+    if born is None or sex is None or type(names) is not list or not names:
         return None
-    if not all(text is None or isinstance(text, str) for text in optional):
+    for part in (family, country, *names):
+        if type(part) is not str or not part:
+            return None
+    if not (usual is None or type(usual) is str) or not (place is None or type(place) is str):
         return None
-    year, month, day = map(int, born.groups())
-    return Pivot(
-        family_name=family,
-        usual_name=usual or None,
-        given_names=tuple(names),
-        birth_year=year,
-        birth_month=month,
-        birth_day=day,
-        birth_place=place or None,
-        birth_country=country,
-        sex=sex,
-    )
+    year, month, day = born.groups()
+    return Pivot(family, usual or None, tuple(names), int(year), int(month), int(day), place or None, country, sex)
 
 
 def nir(identifier: str | None) -> str | None:

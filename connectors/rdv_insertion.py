@@ -34,7 +34,7 @@ _DIGITS = re.compile(r"\d{1,12}\Z", re.ASCII)
 _MOST_RDVS = 50
 _MOST_PAGES = 10
 _SESSION_MS = 24 * 3_600_000
-_SESSION = ("access-token", "client", "uid")
+_SESSION = (b"access-token", b"client", b"uid")
 
 _USER_NEEDS = (
     frozenset({"caf_number"}),
@@ -250,15 +250,15 @@ def _rdv(uuid: str, reply: Reply, fields: frozenset[str], notes: Notes, wanted: 
 
 
 def _session(reply: Reply, *, now: int) -> Granted[Headers] | NotGranted:
-    values = [reply.headers.get(name, "") for name in _SESSION]
+    values = [reply.header(name) for name in _SESSION]
     if (
         reply.status == 200
         and not reply.fault
         and all(value.isascii() and value.isprintable() and value for value in values)
     ):
-        expiry = reply.headers.get("expiry", "")
+        expiry = reply.header(b"expiry")
         until = int(expiry) * 1000 if expiry.isascii() and expiry.isdigit() else 0
-        headers = [(name.encode(), value.encode("ascii")) for name, value in zip(_SESSION, values, strict=True)]
+        headers = [(name, value.encode("ascii")) for name, value in zip(_SESSION, values, strict=True)]
         return Granted(value=headers, expires_at=min(until, now + _SESSION_MS) if until > now else now + _SESSION_MS)
     verdict = verdict_of(reply) or _UNREADABLE
     if verdict.detail not in FAULTS:

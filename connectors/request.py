@@ -15,7 +15,7 @@ _NOTHING = httpx.ByteStream(b"")
 
 def quoted(value: str) -> str:
     """`value` for a query or one path segment: everything but unreserved characters is encoded."""
-    return quote(value, safe="")
+    return value if value.isascii() and value.isalnum() else quote(value, safe="")
 
 
 class Endpoint:

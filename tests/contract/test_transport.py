@@ -55,9 +55,11 @@ def test_an_address_completed_in_place_equals_one_that_was_parsed(query, segment
 
 async def test_an_ordinary_httpx_client_works_on_the_transport():
     """The httpx API is kept whole: an integrator may use `httpx.AsyncClient` on it, time-outs included."""
-    async with serve(lambda request: answer(request.split(b"\r\n\r\n", 1)[1])) as server:
-        async with httpx.AsyncClient(transport=PartnerTransport(AiohttpPool()), timeout=2.0) as client:
-            response = await client.post(f"{server.url}/echo", json={"é": [1]})
+    async with (
+        serve(lambda request: answer(request.split(b"\r\n\r\n", 1)[1])) as server,
+        httpx.AsyncClient(transport=PartnerTransport(AiohttpPool()), timeout=2.0) as client,
+    ):
+        response = await client.post(f"{server.url}/echo", json={"é": [1]})
     assert response.status_code == 200
     assert response.json() == {"é": [1]}
     assert b"\r\nContent-Type: application/json\r\n" in server.requests[0]

@@ -181,7 +181,7 @@ async def test_who_waits_past_the_deadline_for_a_turn_has_not_called(clock, http
 )
 def test_the_wait_is_read_in_each_of_its_forms(headers, seconds):
     """Seconds, an HTTP date, or RateLimit-Reset as seconds or epoch; never more than a day."""
-    assert retry_after(headers, now=NOW) == seconds
+    assert retry_after(httpx.Headers(headers), now=NOW) == seconds
 
 
 @pytest.mark.parametrize(
