@@ -141,6 +141,10 @@ class Router:
         """Those that can be switched off."""
         return frozenset(self._down)
 
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of every route."""
+        return [*self._exact, *((method, "/".join(parts)) for method, parts, _, _ in self._patterns)]
+
     def answer(self, request: Request) -> Answer:
         """The answer of the handler, of an outage, or 404 and 405."""
         found = self._exact.get((request.method, request.path)) or self._match(request)

@@ -24,6 +24,7 @@ from connectors.sandbox.situations import drifted, late, misbehaviour
 INSTITUTION = "dept-brume"
 SESSION_SECONDS = 24 * 3600
 PAGE = 25
+_KEPT = 1024
 _DAY = 86_400_000
 _SEARCHED = ("first_name", "last_name", "affiliation_number", "email", "phone_number")
 _UNAVAILABLE = b"<!doctype html><html lang=fr><title>Service indisponible</title><h1>Service indisponible</h1></html>"
@@ -41,6 +42,7 @@ class RdvInsertion:
         self._rdvs: dict[str, tuple[Person, Any]] = {}
         self._encoded: dict[str, Answer] = {}
         self._rows = self._all_rows()
+        self._searches: dict[tuple[int, bytes], Answer] = {}
 
     def sign_in_routes(self) -> Iterator[Route]:
         """RDV Service Public."""
@@ -111,8 +113,7 @@ class RdvInsertion:
         mine = self._organisations(request)
         if isinstance(mine, Answer):
             return mine
-        text = request.variables["organisation"]
-        number = int(text) if text.isdecimal() else 0
+        number = _number(request.variables["organisation"])
         if number not in data.ORGANISATIONS:
             return _not_found("Organisation")
         return number if number in mine else _forbidden()
@@ -146,9 +147,12 @@ class RdvInsertion:
         organisation = self._organisation(request)
         if isinstance(organisation, Answer):
             return organisation
+        key = (organisation, request.query)
+        if key in self._searches:
+            return self._searches[key]
         parameters = request.parameters()
         words = plain(parameters.get("search_query", [""])[0]).split()
-        page = max(1, int(text)) if (text := parameters.get("page", ["1"])[0]).isdecimal() else 1
+        page = max(1, _number(parameters.get("page", ["1"])[0]))
         found = [(person, row) for person, row, keys in self._rows if _matches(words, keys)]
         answer = _page(found, page, masked=data.MASKED[data.ORGANISATIONS[organisation][1]])
         for person, _ in found if words else ():
@@ -157,6 +161,8 @@ class RdvInsertion:
             if fault := _fault(person, "user"):
                 return fault
             answer = late(answer, person.standings[INSTITUTION], "user")
+        if not answer.wait and len(self._searches) < _KEPT:
+            self._searches[key] = answer
         return answer
 
     def _create(self, request: Request) -> Answer:
@@ -199,6 +205,11 @@ class RdvInsertion:
             for uuid, document in data.appointments(_shown(person), today=today).items()
         }
         self._day = day
+
+
+def _number(text: str) -> int:
+    """A number of reasonable length, 0 for anything else."""
+    return int(text) if len(text) < 10 and text.isdecimal() else 0
 
 
 def _shown(person: Person) -> Person:

@@ -79,6 +79,8 @@ def late(answer: Answer, standing: Standing, call: str) -> Answer:
 
 def drifted(document: Any, changes: Sequence[Mapping[str, Any]]) -> Any:
     """The document after an institution changed its contract without telling."""
+    if not changes:
+        return document
     document = json.loads(encode(document))
     for change in changes:
         *path, last = change["at"].split(".")

@@ -206,6 +206,8 @@ async def test_a_situation_shows_in_search_and_appointment(
     found = await get("/organisations/990001/users", search_query=mine.family_name)
     shown = await get(f"/rdvs/{mine.appointments[0]}")
     assert (found.status_code, shown.status_code) == (status, status)
+    again = await get("/organisations/990001/users", search_query=mine.family_name)
+    assert (again.status_code, again.content) == (found.status_code, found.content)
     if person == "denise-oberlin":
         assert found.headers["content-type"].startswith("text/html")
 
