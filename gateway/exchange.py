@@ -205,7 +205,8 @@ def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, 
         values: list[Json] = [row.get(name) for row in minimised.values[dataset]]
         if many[dataset].many or values:
             commits[name] = commit(seed, name, values if many[dataset].many else values[0])
-    return {"commits": commits, "transforms": dict(minimised.transforms)}
+    reduced = {name: how for name, how in minimised.transforms.items() if how != "clear"}
+    return {"commits": commits} | ({"transforms": reduced} if reduced else {})
 
 
 def _reasons(hidden: Mapping[str, str]) -> dict[str, Json]:

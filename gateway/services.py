@@ -150,7 +150,23 @@ def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock)
     missing = sorted({exchange.source for exchange in catalogue.exchanges.values()} - set(content))
     if missing:
         raise SourcesInvalid(f"{path} lacks sources of the catalogue: {', '.join(missing)}")
-    return {name: build(entry, clock=clock) for name, entry in content.items()}
+    connectors = {name: build(entry, clock=clock) for name, entry in content.items()}
+    _require_supply(connectors, catalogue)
+    return connectors
+
+
+def _require_supply(connectors: Mapping[str, Connector], catalogue: Catalogue) -> None:
+    """Every field an exchange may release is supplied, each dataset of a purpose by one source only."""
+    for table in catalogue.tables.values():
+        sources: dict[str, str] = {}
+        for rule in table.rules.values():
+            source, dataset = str(rule.permit.source), rule.field.dataset
+            supply = connectors[source].datasets.get(dataset)
+            wanted = {rule.field.name} | ({rule.permit.reads} if rule.permit.reads else set())
+            if rule.barred is None and (supply is None or not wanted <= supply.fields):
+                raise SourcesInvalid(f"{source}: its connector does not supply {rule.field.name}")
+            if sources.setdefault(dataset, source) != source:
+                raise SourcesInvalid(f"{dataset} would come from both {sources[dataset]} and {source} in one exchange")
 
 
 def _kinds(connector: Connector) -> frozenset[str]:
