@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from policies import catalogue
 from policies.errors import CatalogueInvalid, UnknownName
-
 from tests.unit.policies.factories import (
     DAY,
     DENIALS,

@@ -4,11 +4,11 @@ import copy
 from typing import Any
 
 import pytest
+
 from policies import documents
 from policies.catalogue import build
 from policies.documents import Document, fits
 from policies.errors import CatalogueInvalid
-
 from tests.unit.policies.factories import (
     DENIALS,
     LEGAL_OBLIGATION,

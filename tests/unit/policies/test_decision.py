@@ -1,8 +1,8 @@
 """`decide`, one named refusal at a time: each test changes one fact from a decision that permits everything."""
 
 import pytest
-from policies.decision import Decision, Facts, Reason, decide
 
+from policies.decision import Decision, Facts, Reason, decide
 from tests.unit.policies.factories import (
     DAY,
     FIELDS,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from policies import documents
 from policies.errors import CatalogueInvalid, Problem
 

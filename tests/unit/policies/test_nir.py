@@ -1,6 +1,7 @@
 """The detector: a NIR under any name, spacing or script is found; what only resembles one is not."""
 
 import pytest
+
 from policies.nir import carries_nir
 
 
@@ -37,8 +38,8 @@ FOUND = [
     "1843135238042",
     "1844235238042",
     "1840199238042",
-    "２８４０１３５２３８０４２",
-    "٢٨٤٠١٣٥٢٣٨٠٤٢",
+    "".join(chr(0xFF10 + int(digit)) for digit in PLAIN),
+    "".join(chr(0x0660 + int(digit)) for digit in PLAIN),
     "2\u00a084\u00a001\u00a035\u00a0238\u00a0042",
     "2\u200b84\u200b01\u200b35\u200b238\u200b042",
 ]

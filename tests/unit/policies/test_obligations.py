@@ -3,6 +3,7 @@
 from itertools import product
 
 import pytest
+
 from policies.obligations import CLEAR, NEVER, Obligation, applicable, covers, from_release, is_date, parse, strictest
 from policies.vocabulary import Field, FieldType
 
@@ -45,7 +46,7 @@ def test_a_text_that_is_not_exactly_an_obligation_is_none(text: str) -> None:
 
 
 def test_strictness_is_an_order_between_levels() -> None:
-    """clear ⊐ truncate, generalise, mask ⊐ pseudonymise ⊐ predicate ⊐ never."""
+    """Clear ⊐ truncate, generalise, mask ⊐ pseudonymise ⊐ predicate ⊐ never."""
     for one, other in product(ALL, repeat=2):
         if level(one) > level(other):
             assert covers(one, other)

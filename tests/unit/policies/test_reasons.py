@@ -1,0 +1,34 @@
+"""Reasons: each has its sentences, and the ones that would reveal the person are told as the neutral one."""
+
+import pytest
+
+from policies.reasons import WITHHELD, Reason
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_sentence_in_both_languages(reason: Reason) -> None:
+    """The person and the recipient never read a code alone."""
+    assert reason.sentence("fr").endswith(".")
+    assert reason.sentence("en").endswith(".")
+    assert reason.sentence("fr") != reason.sentence("en")
+
+
+def test_reasons_that_reveal_the_person_are_told_as_withheld() -> None:
+    """An address to protect, an objection, an erasure or a number found is nobody else's business."""
+    hidden = {reason.value for reason in Reason if not reason.told}
+    assert hidden == {
+        "flags_unknown",
+        "restriction",
+        "tombstone",
+        "objection_lodged",
+        "subject_not_concerned",
+        "denied_by_flag",
+        "need_unmet",
+        "type_mismatch",
+        "transformation_failed",
+        "nir_detected",
+        "rows_ambiguous",
+        "not_supplied",
+    }
+    assert {reason.public for reason in Reason if not reason.told} == {WITHHELD}
+    assert all(reason.public == reason.value for reason in Reason if reason.told)
