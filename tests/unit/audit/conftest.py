@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+
 from audit.journal import Draft, Journal
 from audit.keys import Ed25519Signer
 from audit.models import metadata
 from audit.publisher import Publisher
 from audit.signer_state import SignerState
 from gateway.database import Database
-from sqlalchemy import Connection
 
 ORIGIN = "journal.val-de-brume.example/2026"
 NOW = 1_790_000_000_000

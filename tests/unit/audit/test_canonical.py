@@ -2,10 +2,11 @@
 
 import pytest
 import rfc8785
-from audit.canonical import digest, dumps, loads
-from audit.errors import NotCanonical
 from hypothesis import given
 from hypothesis import strategies as st
+
+from audit.canonical import digest, dumps, loads
+from audit.errors import NotCanonical
 
 KEYS = st.text(st.characters(codec="ascii"))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -41,7 +42,19 @@ def deep(levels: int) -> object:
 @pytest.mark.parametrize(
     "value",
     [1.0, float("nan"), 2**53, -(2**53), {1: 2}, {"é": 1}, {"a": object()}, {"a": {1, 2}}, b"x", "\ud800", deep(40)],
-    ids=["float", "nan", "large", "small", "integer key", "key beyond ASCII", "object", "set", "bytes", "surrogate", "deep"],
+    ids=[
+        "float",
+        "nan",
+        "large",
+        "small",
+        "integer key",
+        "key beyond ASCII",
+        "object",
+        "set",
+        "bytes",
+        "surrogate",
+        "deep",
+    ],
 )
 def test_refuses_values_without_a_canonical_form(value):
     """What could be written in two ways, or read in two ways, is not written at all."""

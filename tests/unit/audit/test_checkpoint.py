@@ -3,13 +3,13 @@
 import base64
 
 import pytest
+from tlog_scales.signing import Vkey as OtherVkey
+from tlog_scales.tlog import Checkpoint as OtherCheckpoint
+
 from audit.checkpoint import Checkpoint, open_checkpoint, open_note, parse_checkpoint, sign_note
 from audit.errors import NoteInvalid
 from audit.keys import Ed25519Signer, Vkey
 from audit.merkle import EMPTY_ROOT
-from tlog_scales.signing import Vkey as OtherVkey
-from tlog_scales.tlog import Checkpoint as OtherCheckpoint
-
 from tests.unit.audit.conftest import ORIGIN
 
 SIGNER = Ed25519Signer(ORIGIN, b"\1" * 32)
@@ -95,6 +95,7 @@ def test_refuses_a_note_the_key_has_not_signed_as_it_stands(note):
         f"origin\n-7\n{'A' * 43}=\n",
         f"origin\n7\n{'A' * 42}B=\n",
         "origin\n7\nAAAA\n",
+        "origin\n7\n!!!!\n",
         f"origin\n7\n{'A' * 43}=\n\nextension\n",
     ],
 )

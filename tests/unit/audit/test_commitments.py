@@ -3,10 +3,11 @@
 import hmac
 from base64 import urlsafe_b64encode
 
-from audit.canonical import dumps
-from audit.commitments import commit, commit_all, field_salt, new_seed, verify
 from hypothesis import given
 from hypothesis import strategies as st
+
+from audit.canonical import dumps
+from audit.commitments import commit, commit_all, field_salt, new_seed, verify
 
 SEED = bytes(range(32))
 
@@ -19,7 +20,9 @@ def test_the_formula_is_two_hmacs_cut_to_24_bytes():
     assert len(commit(SEED, "rsa.since", None)) == 32
 
 
-@given(st.binary(min_size=32, max_size=32), st.dictionaries(st.text("abc._"), st.integers(-9, 9) | st.text() | st.none()))
+@given(
+    st.binary(min_size=32, max_size=32), st.dictionaries(st.text("abc._"), st.integers(-9, 9) | st.text() | st.none())
+)
 def test_the_fast_way_gives_the_same_commitments(seed, values):
     """HMAC written out is still HMAC."""
     assert commit_all(seed, values) == {field: commit(seed, field, value) for field, value in values.items()}

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import pytest
+
 from audit import forms
 from audit.errors import EntryInvalid
 from audit.events import EVENTS, check, check_entry, check_subject
@@ -26,7 +27,9 @@ SAMPLES = {
     },
     "key.registered": {"use": "partner", "key": "A" * 43, "org": "ml-brume", "alg": "ES256"},
     "subject.linked": {"org": "ml-brume", "kinds": ["ft_number"], "actor": TAG, "epoch": 0},
-    "subject.flagged": {"flag": "protected", "set": True, "org": "ml-brume", "actor": TAG, "epoch": 1, "reason": "court_order"},
+    "subject.flagged": {
+        "flag": "protected", "set": True, "org": "ml-brume", "actor": TAG, "epoch": 1, "reason": "court_order",
+    },
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
@@ -91,7 +94,9 @@ def test_nothing_of_a_person_fits_into_any_member(name):
             for changed in put(value, sample):
                 if changed is True and sample is True:
                     continue
-                if changed in ([], {}) or (isinstance(changed, int) and changed is not True and 10**12 <= changed < 2**42):
+                if changed in ([], {}) or (
+                    isinstance(changed, int) and changed is not True and 10**12 <= changed < 2**42
+                ):
                     continue  # a time is a number as well
                 with pytest.raises(EntryInvalid) as refused:
                     check(name, {**SAMPLES[name], member: changed})
@@ -165,7 +170,9 @@ def test_readers_skip_what_they_do_not_know(change):
     assert not check_entry(ENTRY | change)
 
 
-@pytest.mark.parametrize("change", [{"v": "1"}, {"type": 1}, {"id": "x"}, {"time": "now"}, {"time": 12}, {"origin": "É"}])
+@pytest.mark.parametrize(
+    "change", [{"v": "1"}, {"type": 1}, {"id": "x"}, {"time": "now"}, {"time": 12}, {"origin": "É"}]
+)
 def test_readers_refuse_common_members_in_another_form(change):
     """Whatever its version, an entry has an id and a time."""
     with pytest.raises(EntryInvalid):
@@ -174,7 +181,9 @@ def test_readers_refuse_common_members_in_another_form(change):
         check_entry([ENTRY])
 
 
-@pytest.mark.parametrize("text", ["truncate:commune", "predicate:lt:800", "predicate:ge:2026-01-01", "mask:last:4", "clear"])
+@pytest.mark.parametrize(
+    "text", ["truncate:commune", "predicate:lt:800", "predicate:ge:2026-01-01", "mask:last:4", "clear"]
+)
 def test_obligations_of_the_catalogue_fit(text):
     """What policies write about a transformation can be logged as it is."""
     assert forms.obligation(text)

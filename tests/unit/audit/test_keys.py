@@ -3,9 +3,9 @@
 import stat
 
 import pytest
+
 from audit.errors import KeyRefused
 from audit.keys import Ed25519Signer, Vkey, create_key, key_name, load_key, parse_vkey
-
 from tests.unit.audit.conftest import ORIGIN
 
 GO_CHECKSUM_DATABASE = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8"

@@ -1,11 +1,12 @@
 """Paths and bundles are those of C2SP tlog-tiles."""
 
 import pytest
-from audit.errors import NoteInvalid
-from audit.layout import pack, parse_path, tile_path, tiles_of, unpack
 from hypothesis import given
 from hypothesis import strategies as st
 from tlog_scales import tiles as other
+
+from audit.errors import NoteInvalid
+from audit.layout import pack, parse_path, tile_path, tiles_of, unpack
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,17 @@ def test_a_path_names_one_tile(level, index, width):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "tile/0/0", "tile/00/000", "tile/64/000", "tile/0/x000/001", "tile/0/001.p/256", "tile/0/001.p/0", "tile/0/../000", "tile/0/١٢٣"],
+    [
+        "",
+        "tile/0/0",
+        "tile/00/000",
+        "tile/64/000",
+        "tile/0/x000/001",
+        "tile/0/001.p/256",
+        "tile/0/001.p/0",
+        "tile/0/../000",
+        "tile/0/١٢٣",
+    ],
 )
 def test_anything_else_names_nothing(path):
     """A tile has one name; a name that is not it cannot be a second one."""

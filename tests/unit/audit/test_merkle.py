@@ -3,10 +3,11 @@
 import hashlib
 
 import pytest
-from audit import merkle
-from audit.merkle import CompactRange
 from hypothesis import given
 from hypothesis import strategies as st
+
+from audit import merkle
+from audit.merkle import CompactRange
 
 # Inputs and heads of the reference tests of Certificate Transparency (RFC 6962 §2.1).
 INPUTS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
@@ -118,6 +119,7 @@ def test_a_consistency_path_holds_for_nothing_else(sizes, data):
 def test_the_empty_tree_proves_nothing():
     """Consistency with the empty tree would hold for any log, so it is not accepted as a proof."""
     assert not merkle.verify_consistency(0, 5, merkle.EMPTY_ROOT, mth(LEAVES[:5]), [])
+    assert not merkle.verify_consistency(3, 5, mth(LEAVES[:3]), mth(LEAVES[:5]), [])
     assert not merkle.verify_consistency(6, 5, mth(LEAVES[:6]), mth(LEAVES[:5]), [])
     assert not merkle.verify_inclusion(0, 0, LEAVES[0], [], merkle.EMPTY_ROOT)
 

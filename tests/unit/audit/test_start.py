@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 import sqlalchemy as sa
+
 from audit.errors import DurabilityRefused, JournalInconsistent, KeyRefused
 from audit.journal import Journal
 from audit.models import audit_entry, audit_head, audit_tile, metadata
 from gateway.database import open_database
-
 from tests.unit.audit.conftest import ORIGIN, Clock, linked, stamp
 
 TRIGGERS = ("audit_entry_update", "audit_entry_delete", "audit_tile_update", "audit_tile_delete", "audit_head_update")
@@ -79,7 +79,9 @@ async def test_refuses_an_origin_that_is_no_name(sqlite_log):
             pytest.fail("it started")
 
 
-@pytest.mark.parametrize(("pragma", "named"), [("synchronous=NORMAL", "synchronous"), ("journal_mode=DELETE", "journal_mode")])
+@pytest.mark.parametrize(
+    ("pragma", "named"), [("synchronous=NORMAL", "synchronous"), ("journal_mode=DELETE", "journal_mode")]
+)
 async def test_refuses_sqlite_settings_that_lose_commits(sqlite_log, pragma, named):
     """NORMAL loses the last commits on power loss; the message names the setting."""
     writer = sqlite_log.database
