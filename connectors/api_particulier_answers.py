@@ -15,7 +15,7 @@ from typing import Any
 from connectors.base import Outcome, Row
 from connectors.http import Reply
 from connectors.outcomes import Verdict, verdict_of
-from connectors.reading import Column, Notes, Shape, boolean, day, integer, member, text
+from connectors.reading import Column, Notes, Shape, boolean, day, given, integer, member, text
 
 _NO_FILE = frozenset({"10003", "23003", "24003", "35003", "37003", "40003"})
 _UNEXPECTED = "Erreur inattendue"  # published under the codes 35003 and 40003 too, where it is no absence
@@ -28,7 +28,7 @@ _Part = Callable[[Mapping[str, Any], frozenset[str], Notes, int], dict[str, Any]
 
 
 def _benefit(dataset: str, **more: str) -> Shape:
-    columns = [Column(f"{dataset}.beneficiary", "est_beneficiaire", boolean, essential=True)]
+    columns = [Column(f"{dataset}.beneficiary", "est_beneficiaire", given(boolean), essential=True)]
     columns += [Column(f"{dataset}.{name}", key, boolean) for name, key in more.items()]
     return Shape.of(*columns, Column(f"{dataset}.since", "date_debut_droit", day))
 
@@ -42,7 +42,7 @@ BENEFITS: Mapping[str, Shape] = MappingProxyType(
     }
 )
 _QUOTIENT = Shape.of(
-    Column("quotient_familial.value", "valeur", integer, essential=True),
+    Column("quotient_familial.value", "valeur", given(integer), essential=True),
     Column("quotient_familial.provider", "fournisseur", text),
     Column("quotient_familial.year", "annee", integer),
     Column("quotient_familial.month", "mois", integer),

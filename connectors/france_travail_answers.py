@@ -13,7 +13,7 @@ from typing import Any
 from connectors.base import Outcome, Row
 from connectors.http import Reply
 from connectors.outcomes import Verdict, verdict_of
-from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, integer, moment, text
+from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, given, integer, moment, text
 
 MOST_ROWS = 200
 _NO_END = "9999-12-31"
@@ -96,7 +96,7 @@ _REGISTRATION = Shape.of(
     ),
 )
 _RQTH = Shape.of(
-    Column("rqth.valid", "topValiditeRQTH", boolean, essential=True),
+    Column("rqth.valid", "topValiditeRQTH", given(boolean), essential=True),
     Column("rqth.since", "dateDebutRqth", day),
     Column("rqth.until", "dateFinRqth", _end),
     Column("rqth.source", "source", text),
@@ -127,7 +127,7 @@ _ORIENTATION = Shape.of(
     ),
 )
 _APPOINTMENT = Shape.of(
-    Column("ft_appointments.starts_at", "date", moment, essential=True),
+    Column("ft_appointments.starts_at", "date", given(moment), essential=True),
     Column("ft_appointments.minutes", "duree", integer),
     Column("ft_appointments.status", "statut", text),
     Column("ft_appointments.mode", "modaliteContact", text),
@@ -224,11 +224,18 @@ def _diagnosis(data: Any, wanted: frozenset[str], notes: Notes) -> tuple[Row, ..
     notes.unknown(data, _DOSSIER, path="")
     rows: list[Row] = []
     for theme, finding, path in _findings(data, notes):
-        if finding.get("valeur") in _UNTOLD or text(finding.get("valeur")) is None:
+        value = text(finding.get("valeur"))
+        if value is WRONG:
+            notes.add(f"{path}/valeur")
+            continue
+        if value is None or value in _UNTOLD:
             continue
         row = _FINDING.row(finding, wanted, notes, path=path, strict=False)
         if "diagnosis.theme" in wanted:
-            row["diagnosis.theme"] = theme if theme is not WRONG else None
+            if theme is WRONG:
+                notes.add(f"{path.rpartition('/*')[0].rpartition('/')[0]}/libelle")
+            else:
+                row["diagnosis.theme"] = theme
         if row:
             rows.append(row)
     return tuple(rows[:MOST_ROWS])

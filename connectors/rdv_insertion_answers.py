@@ -14,7 +14,7 @@ from connectors.base import Outcome, Row
 from connectors.http import Reply
 from connectors.identifiers import Pivot
 from connectors.outcomes import Verdict, verdict_of
-from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, integer, moment, text
+from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, given, integer, moment, text
 
 USERS = "/users/*"
 RDV = "/rdv"
@@ -60,7 +60,7 @@ _USERS: Mapping[str, Shape] = MappingProxyType(
 )
 _MASKED = frozenset({"identity.nir"})  # left out for some kinds of organisation: its absence is no drift
 _RDV = Shape.of(
-    Column("rdv.starts_at", "starts_at", moment, essential=True),
+    Column("rdv.starts_at", "starts_at", given(moment), essential=True),
     Column("rdv.minutes", "duration_in_min", integer),
     Column("rdv.cancelled_at", "cancelled_at", moment),
     ignored=(

@@ -88,6 +88,16 @@ def moment(value: Any) -> Any:
     return value
 
 
+def given(read: Reader) -> Reader:
+    """The same reader for a value that a source cannot lack: null is then of the wrong type."""
+
+    def read_given(value: Any) -> Any:
+        value = read(value)
+        return WRONG if value is None else value
+
+    return read_given
+
+
 class Notes:
     """The paths where an answer leaves the published shape; bounded, each once."""
 

@@ -50,9 +50,7 @@ class TokenCache(Generic[T]):
         return current if current is not None and self._clock() < current.expires_at - _EARLY_MS else None
 
     async def get(self) -> Granted[T] | NotGranted:
-        """The credential; the caller bounds the wait, which never cancels the renewal others wait for."""
-        if (ready := self.ready()) is not None:
-            return ready
+        """A new credential; the caller bounds the wait, which never cancels the renewal others wait for."""
         current = self._current
         if self._renewal is None:
             self._renewal = asyncio.ensure_future(self._renew_once())

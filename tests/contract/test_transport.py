@@ -1,12 +1,15 @@
 """The private parts of httpx that connectors/ relies on: read this when httpx's minor version changes (ADR 0004)."""
 
+import asyncio
 import inspect
 
+import aiohttp
+import httpcore
 import httpx
 import pytest
 
 from connectors.http import PartnerTransport
-from connectors.pool import AiohttpPool
+from connectors.pool import AiohttpPool, _named
 from connectors.request import Endpoint
 from tests.unit.connectors.servers import answer, serve
 
@@ -63,6 +66,38 @@ async def test_an_ordinary_httpx_client_works_on_the_transport():
     assert response.status_code == 200
     assert response.json() == {"é": [1]}
     assert b"\r\nContent-Type: application/json\r\n" in server.requests[0]
+
+
+async def test_the_time_outs_of_an_httpx_client_hold():
+    """An AsyncClient's own read time-out is kept by aiohttp."""
+
+    async def hang(_reader, _writer):
+        await asyncio.sleep(60)
+
+    async with (
+        serve(lambda _: hang) as server,
+        httpx.AsyncClient(transport=PartnerTransport(AiohttpPool()), timeout=0.1) as client,
+    ):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url)
+
+
+@pytest.mark.parametrize(
+    ("error", "translated"),
+    [
+        (aiohttp.ConnectionTimeoutError("SECRET"), httpcore.ConnectTimeout),
+        (aiohttp.SocketTimeoutError("SECRET"), httpcore.ReadTimeout),
+        (aiohttp.ServerDisconnectedError("SECRET"), httpcore.ReadError),
+        (aiohttp.ClientPayloadError("SECRET"), httpcore.ReadError),
+        (aiohttp.InvalidURL("http://SECRET"), httpcore.ConnectError),
+        (ConnectionResetError("SECRET"), httpcore.ReadError),
+    ],
+)
+def test_every_error_of_aiohttp_has_its_httpx_error(error, translated):
+    """By class, with a code for its text."""
+    named = _named(error)
+    assert type(named) is translated
+    assert "SECRET" not in str(named)
 
 
 @pytest.mark.parametrize(

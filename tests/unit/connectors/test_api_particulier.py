@@ -225,6 +225,14 @@ async def test_the_street_still_serves_when_the_town_line_drifts(connect, fetch,
     assert fetched["household"].drift == ("/data/adresse/code_postal_ville",)
 
 
+async def test_a_line_that_nobody_asked_for_is_no_drift(connect, fetch, httpx_mock):
+    """A foreign address has no French postcode: it matters only to who asked for it."""
+    change = {"adresse": {**FAMILY["adresse"], "code_postal_ville": "BRUXELLES", "pays": "BELGIQUE"}}
+    httpx_mock.add_response(**data(FAMILY | change))
+    fetched = await fetch(connect(AP), "household.address", pivot=pivot())
+    assert fetched["household"].drift == ()
+
+
 async def test_a_benefit_without_its_essential_member_is_drift(connect, fetch, httpx_mock):
     """A start date without the benefit itself would mislead."""
     httpx_mock.add_response(**data({"beneficiaire": True, "avec_majoration": None, "date_debut_droit": "2025-01-01"}))

@@ -257,6 +257,10 @@ async def test_a_diagnosis_may_be_asked_without_its_themes(connect, fetch, signe
             {"thematiqueContrainte": {"libelle": 3, "contraintes": [{"libelle": "x", "valeur": 5}]}},
             "/thematiqueContrainte/contraintes/*/valeur",
         ),
+        (
+            {"thematiqueContrainte": {"libelle": 3, "contraintes": [{"libelle": "x", "valeur": "OUI"}]}},
+            "/thematiqueContrainte/libelle",
+        ),
     ],
 )
 async def test_a_diagnosis_of_another_shape_is_told_by_its_paths(connect, fetch, signed_in, change, path):

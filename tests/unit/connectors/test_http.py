@@ -6,8 +6,8 @@ import logging
 import httpx
 import pytest
 
-from connectors.guard import Limits
-from connectors.http import PartnerClient, decode, retry_after
+from connectors.guard import Guard, Limits
+from connectors.http import PartnerClient, Reply, decode, retry_after
 from connectors.pool import AiohttpPool
 from tests.unit.connectors.factories import NOW
 
@@ -129,6 +129,19 @@ async def test_nothing_of_a_call_is_logged(client, httpx_mock, caplog):
         await call(client)
     assert "SECRET" not in caplog.text
     assert "SECRET" not in repr(client.guard.health())
+
+
+def test_a_reply_shows_its_status_only():
+    """Data and headers of a reply are in no repr."""
+    shown = repr(Reply(status=200, data={"nom": "SECRET"}, headers=httpx.Headers({"a": "SECRET"})))
+    assert shown == "Reply(status=200, fault='')"
+
+
+def test_a_report_of_drift_is_bounded(clock):
+    """A source that changes everything does not fill the memory."""
+    guard = Guard(Limits(), clock=clock)
+    guard.drifted(tuple(f"/{index}" for index in range(50)))
+    assert len(guard.health().drift) == 16
 
 
 async def test_the_pace_of_a_source_is_kept(clock, httpx_mock):

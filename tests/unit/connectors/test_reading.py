@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, integer, member, moment, text
+from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, given, integer, member, moment, text
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,13 @@ def test_a_member_that_could_be_a_value_is_not_repeated(name):
     notes = Notes()
     notes.unknown({name: 1}, frozenset(), path="")
     assert notes.paths == ("/*",)
+
+
+def test_a_value_that_cannot_be_lacking_is_wrong_when_null():
+    """Null for the benefit itself is no answer."""
+    assert given(boolean)(None) is WRONG
+    assert given(boolean)(False) is False
+    assert given(boolean)("x") is WRONG
 
 
 def test_a_report_is_bounded():
