@@ -46,7 +46,9 @@ def loads(data: bytes) -> Json:
         value: Json = _decode(data.decode())
     except (ValueError, RecursionError):
         raise NotCanonical("not JSON of the kind a journal holds") from None
-    if dumps(value) != data:
+    shallow = data.count(b"[") + data.count(b"{") <= _MAX_DEPTH
+    again = write(value) if shallow and data.isascii() else dumps(value)  # decoding has checked the rest already
+    if again != data:
         raise NotCanonical("JSON, but not in canonical form")
     return value
 
@@ -55,7 +57,14 @@ def _refuse(_: str) -> NoReturn:
     raise ValueError
 
 
-_decode = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
+def _integer(text: str) -> int:
+    value = int(text)
+    if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        raise ValueError
+    return value
+
+
+_decode = json.JSONDecoder(parse_int=_integer, parse_float=_refuse, parse_constant=_refuse).decode
 
 
 def _check(value: object, depth: int) -> None:

@@ -78,6 +78,8 @@ def test_refuses_values_without_a_canonical_form(value):
         b'"a',
         b"[" * 100_000,
         b"9" * 5_000,
+        b"9007199254740992",
+        b"[" * 33 + b"]" * 33,
         '{"é":1}'.encode(),
         '{"a":1}'.encode("utf-16"),
     ],
