@@ -7,7 +7,7 @@ agrees. Two partners declaring different values of one kind make that kind unusa
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,16 +57,24 @@ class Known:
 
     epoch: int
     pseudonym: str | None
-    links: tuple[sa.Row[Any], ...] = field(repr=False)
+    links: tuple[Any, ...] = field(repr=False)
+
+    def shape(self, partner: str, *, exact: bool) -> tuple[object, ...]:
+        """What a plan depends on; who else declares the same only matters when a claim is given up (`exact`)."""
+        mine = {(row.kind, row.blind) for row in self.links if row.declared_by == partner}
+        if exact:
+            return self.pseudonym, mine, {(row.kind, row.blind, row.declared_by) for row in self.links}
+        return self.pseudonym, mine, {(row.kind, row.blind) for row in self.links}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The rows a link writes. Sealing is done beforehand: nothing is computed under the lock."""
 
     pseudonym: str
     needed: bool
     named: bool
+    bump: bool
     new_links: tuple[dict[str, Any], ...] = field(repr=False)
     unclaimed: tuple[tuple[str, str], ...] = field(repr=False)
     identifiers: bytes = field(repr=False)
@@ -126,7 +134,7 @@ def contradicts(said: Declaration, known: Known, key: SubjectKey, subject: Subje
     return bool(pivots) and all(_differ(own, _essentials(each)) for each in pivots)
 
 
-def open_link(row: sa.Row[Any], key: SubjectKey, subject: SubjectId) -> str:
+def open_link(row: Any, key: SubjectKey, subject: SubjectId) -> str:
     """The value one partner declared."""
     return key.unseal(row.sealed, place("consent_link", f"sealed:{row.kind}", subject)).decode()
 
@@ -144,23 +152,36 @@ def plan(
         if kind not in mine or open_link(mine[kind], key, subject) != each.value
     ]
     kept = [row for row in links if row.declared_by != said.partner or row.kind not in changed]
-    values: dict[str, dict[str, str]] = {}  # kind -> fingerprint -> newest value
-    for row in kept:
-        values.setdefault(row.kind, {})[row.blind] = open_link(row, key, subject)
+    values = _values(kept, key, subject)
     for kind in changed:
         values.setdefault(kind, {})[said.blinds[kind]] = said.identifiers[kind].value
-    usable = {kind: next(iter(each.values())) for kind, each in values.items() if len(each) == 1}
+    usable, ambiguous = _usable(values)
     unclaimed = [(kind, mine[kind].blind) for kind in changed if kind in mine and mine[kind].blind not in values[kind]]
     return Plan(
-        pseudonym or f"psn_{secrets.token_hex(16)}",
-        bool(changed) or pseudonym is None or found.by_reference is None,
-        pseudonym is None,
-        tuple(_sealed(said, kind, key=key, subject=subject, now=now) for kind in changed),
-        tuple(unclaimed),
-        key.seal(orjson.dumps(usable), place("consent_subject", "identifiers", subject)),
-        " ".join(sorted(kind for kind, each in values.items() if len(each) > 1)),
-        key.seal(said.reference.encode(), place("consent_reference", f"sealed:{said.partner}", subject)),
+        pseudonym=pseudonym or f"psn_{secrets.token_hex(16)}",
+        needed=bool(changed) or pseudonym is None or found.by_reference is None,
+        named=pseudonym is None,
+        bump=known is not None and _usable(_values(links, key, subject)) != (usable, ambiguous),
+        new_links=tuple(_sealed(said, kind, key=key, subject=subject, now=now) for kind in changed),
+        unclaimed=tuple(unclaimed),
+        identifiers=key.seal(orjson.dumps(usable), place("consent_subject", "identifiers", subject)),
+        ambiguous=ambiguous,
+        reference=key.seal(said.reference.encode(), place("consent_reference", f"sealed:{said.partner}", subject)),
     )
+
+
+def _values(rows: Iterable[Any], key: SubjectKey, subject: SubjectId) -> dict[str, dict[str, str]]:
+    """Kind, then fingerprint, to the newest value declared."""
+    values: dict[str, dict[str, str]] = {}
+    for row in rows:
+        values.setdefault(row.kind, {})[row.blind] = open_link(row, key, subject)
+    return values
+
+
+def _usable(values: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, str], str]:
+    """What sources may be asked with, and the kinds declared with several values."""
+    usable = {kind: next(iter(each.values())) for kind, each in values.items() if len(each) == 1}
+    return usable, " ".join(sorted(values.keys() - usable.keys()))
 
 
 def create(connection: Connection, subject: SubjectId, *, now: int) -> None:

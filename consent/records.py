@@ -25,7 +25,7 @@ from consent.moves import Move, Standing
 from consent.states import By, Record, Request, read_record, write_record
 from consent.vault import SubjectId, Vault
 
-_ATTEMPTS = 8
+_ATTEMPTS = 32
 _LISTED = 1_000
 _SCHEMA = "iso-27560/passerelle-1"
 

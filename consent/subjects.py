@@ -39,7 +39,7 @@ Pseudonym = NewType("Pseudonym", str)
 FLAGS = frozenset({"restriction", "protected_address", "beneficiary_rsa"})
 """Situations a person can be in, as the policies' vocabulary spells them (erasure sets `tombstone` itself)."""
 
-_ATTEMPTS = 8
+_ATTEMPTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,14 @@ class People:
 
         def change(connection: Connection, _index: int) -> None:
             _still(connection, said, found)
+            newest = links.read_known(connection, subject, said.partner)
+            exact = bool(planned.unclaimed)
+            if newest is None or newest.shape(said.partner, exact=exact) != known.shape(said.partner, exact=exact):
+                raise _Moved("linked meanwhile")
             _guarded(lambda: links.write(connection, said, found, planned, subject=subject, now=now))
 
-        members = {**_linked(said, actor), "epoch": known.epoch + 1}
-        guard = ChangeGuard(epoch=known.epoch)
+        members = {**_linked(said, actor), "epoch": known.epoch + planned.bump}
+        guard = ChangeGuard(epoch=known.epoch, bump=planned.bump)
         await self._append("subject.linked", members, SubjectRef(subject, key), guard=guard, change=change, now=now)
         return LinkedPerson(Pseudonym(planned.pseudonym))
 

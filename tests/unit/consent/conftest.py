@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
 from audit import models as audit_models
 from audit.canonical import loads
 from audit.journal import Appended, Draft, Journal
@@ -18,7 +20,6 @@ from consent.states import By, Request
 from consent.subjects import People
 from consent.vault import LocalKek, SubjectId, Vault
 from gateway.database import Database, open_database
-from sqlalchemy import select
 
 NOW = 1_795_000_000_000
 DAY = 86_400_000
@@ -71,7 +72,11 @@ class Side:
     async def lea(self, partner: str = "ml-brume", reference: str = "dossier-7", **identifiers: object) -> SubjectId:
         """Link the fictional person Léa and give her subject."""
         linked = await self.people.link(
-            partner=partner, reference=reference, identifiers=identifiers or LEA, accepted_kinds=ALL_KINDS, now=self.clock.now
+            partner=partner,
+            reference=reference,
+            identifiers=identifiers or LEA,
+            accepted_kinds=ALL_KINDS,
+            now=self.clock.now,
         )
         return await self.people.resolve(partner=partner, pseudonym=linked.pseudonym)
 
@@ -119,11 +124,9 @@ async def start(store: Database, clock: Clock) -> Journal:
 
 
 @pytest.fixture
-def keys_url(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The key store is another database."""
-    if database_url.startswith("sqlite"):
-        return f"sqlite:///{tmp_path}/keys.db"
-    return request.getfixturevalue("postgres").create_database()
+def keys_url(database_url: str, tmp_path: Path) -> str:
+    """The key store is another file; with PostgreSQL another pool on the same database, to spare the time."""
+    return f"sqlite:///{tmp_path}/keys.db" if database_url.startswith("sqlite") else database_url
 
 
 @pytest.fixture

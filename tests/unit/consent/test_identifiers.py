@@ -4,12 +4,13 @@ import json
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from consent.blind import BlindIndex
 from consent.errors import IdentifierInvalid
 from consent.identifiers import KINDS, check_reference, nir_key, normalise
 from consent.pivot import plain
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .conftest import LEA, NOW
 
@@ -183,7 +184,9 @@ def test_nothing_of_an_identifier_shows_in_its_repr():
     assert "i" * 32 not in repr(INDEX)
 
 
-LATIN = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzàâäçéèêëîïôöùûüÿñøœæłđßABCXYZÉŒØ '-."), min_size=1, max_size=40)
+LATIN = st.text(
+    st.sampled_from("abcdefghijklmnopqrstuvwxyzàâäçéèêëîïôöùûüÿñøœæłđßABCXYZÉŒØ '-."), min_size=1, max_size=40
+)
 
 
 @given(LATIN)

@@ -5,6 +5,8 @@ import json
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
 from consent import models, subjects
 from consent.errors import (
     Contended,
@@ -16,7 +18,6 @@ from consent.errors import (
     SubjectErased,
 )
 from consent.vault import place
-from sqlalchemy.exc import IntegrityError
 
 from .conftest import ALL_KINDS, LEA, NOW, Side
 
@@ -185,6 +186,36 @@ async def test_more_identifiers_add_up_and_advance_the_epoch(side):
     assert (row["epoch"], row["counter"]) == (1, 2)
     assert (await side.entries())[-1]["epoch"] == 1
     assert (await known(side, subject))[1].keys() == {"nir", "caf_number"}
+
+
+async def test_a_partner_who_repeats_what_is_known_disturbs_nobody(side):
+    """Rule: the epoch advances only when what sources are asked with changes; the link itself is still recorded."""
+    subject = await side.lea()
+    await link(side, "caf-brume", "x", **LEA)
+    row = await side.row(subject)
+    assert (row["epoch"], row["counter"]) == (0, 2)
+    assert (await side.entries())[-1]["epoch"] == 0
+    await side.tags_are_gap_free(subject)
+
+
+async def test_a_claim_given_up_by_one_partner_stays_when_another_takes_it_up_meanwhile(side):
+    """Rule: a correction and a declaration of the same number at once leave the number pointing at the person."""
+    wrong, right = "11111111111", LEA["ft_number"]
+    subject = await side.lea("ml-brume", "7", nir=LEA["nir"], ft_number=wrong)
+    other = await side.another()
+    claims = sa.select(models.identifier.c.blind).where(models.identifier.c.kind == "ft_number")
+    for _ in range(3):
+        await asyncio.gather(
+            link(side, "ml-brume", "7", nir=LEA["nir"], ft_number=right),
+            link(other, "caf-brume", "x", nir=LEA["nir"], ft_number=wrong),
+        )
+        assert (await known(side, subject))[0] == {"ft_number"}
+        claimed = await side.store.read(lambda connection: connection.execute(claims).scalars().all())
+        assert set(claimed) == {side.blind.of("ft_number", each) for each in (wrong, right)}
+        await link(side, "ml-brume", "7", nir=LEA["nir"], ft_number=wrong)
+        await link(side, "caf-brume", "x", nir=LEA["nir"], ft_number=right)
+    await side.tags_are_gap_free(subject)
+    await other.journal.close()
 
 
 async def test_a_bad_identifier_leaves_nothing_behind(side):

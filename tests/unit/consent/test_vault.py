@@ -5,13 +5,14 @@ import secrets
 
 import pytest
 import sqlalchemy as sa
-from consent.errors import KeyUnusable, SubjectErased
-from consent.models import subject_key
-from consent.vault import LocalKek, SubjectKey, Vault, new_subject_id, place
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
+
+from consent.errors import KeyUnusable, SubjectErased
+from consent.models import subject_key
+from consent.vault import LocalKek, SubjectKey, Vault, new_subject_id, place
 
 from .conftest import NOW
 
@@ -116,7 +117,9 @@ async def test_a_destroyed_key_is_gone_for_everyone(side):
     for vault in (side.vault, Vault(side.keys, KEK)):
         with pytest.raises(SubjectErased):
             await vault.open(subject)
-    count = await side.keys.read(lambda connection: connection.execute(sa.select(sa.func.count()).select_from(subject_key)).scalar())
+    count = await side.keys.read(
+        lambda connection: connection.execute(sa.select(sa.func.count()).select_from(subject_key)).scalar()
+    )
     assert (count, len(sealed)) == (0, 5 + 29)
 
 
