@@ -194,25 +194,32 @@ def write(
     connection: Connection, said: Declaration, found: Found, planned: Plan, *, subject: SubjectId, now: int
 ) -> None:
     """Carry the plan out, for a person whose row exists."""
+    _write_claims(connection, said, found, planned, subject=subject)
     if planned.named:
         name = {"pseudonym": planned.pseudonym, "partner": said.partner, "subject": subject, "created_at": now}
         connection.execute(sa.insert(models.partner_subject), name)
-    if planned.unclaimed:
-        claims = models.identifier
-        connection.execute(
-            sa.delete(claims).where(
-                claims.c.subject == subject, sa.tuple_(claims.c.kind, claims.c.blind).in_(planned.unclaimed)
-            )
-        )
-    replaced = [row["kind"] for row in planned.new_links]
-    if replaced:
+    if planned.new_links:
         table = models.link
-        connection.execute(
-            sa.delete(table).where(
-                table.c.subject == subject, table.c.declared_by == said.partner, table.c.kind.in_(replaced)
-            )
-        )
+        replaced = table.c.kind.in_([row["kind"] for row in planned.new_links])
+        mine = (table.c.subject == subject) & (table.c.declared_by == said.partner)
+        connection.execute(sa.delete(table).where(mine & replaced))
         connection.execute(sa.insert(table), list(planned.new_links))
+    if found.by_reference is None:
+        row = {"partner": said.partner, "blind": said.reference_blind, "subject": subject, "created_at": now}
+        connection.execute(sa.insert(models.reference), {**row, "sealed": planned.reference})
+    people = models.subject
+    values = {"identifiers": planned.identifiers, "ambiguous": planned.ambiguous}
+    connection.execute(sa.update(people).where(people.c.id == subject).values(values))
+
+
+def _write_claims(
+    connection: Connection, said: Declaration, found: Found, planned: Plan, *, subject: SubjectId
+) -> None:
+    """By what the person is found from now on."""
+    claims = models.identifier
+    if planned.unclaimed:
+        given_up = sa.tuple_(claims.c.kind, claims.c.blind).in_(planned.unclaimed)
+        connection.execute(sa.delete(claims).where(claims.c.subject == subject, given_up))
     owned = {kind for kind, _ in found.by_identifier}
     claimed = [
         {"kind": kind, "blind": said.blinds[kind], "subject": subject}
@@ -220,21 +227,7 @@ def write(
         if each.strong and kind not in owned
     ]
     if claimed:
-        connection.execute(sa.insert(models.identifier), claimed)
-    if found.by_reference is None:
-        sealed = {
-            "partner": said.partner,
-            "blind": said.reference_blind,
-            "subject": subject,
-            "sealed": planned.reference,
-            "created_at": now,
-        }
-        connection.execute(sa.insert(models.reference), sealed)
-    connection.execute(
-        sa.update(models.subject)
-        .where(models.subject.c.id == subject)
-        .values(identifiers=planned.identifiers, ambiguous=planned.ambiguous)
-    )
+        connection.execute(sa.insert(claims), claimed)
 
 
 def _sealed(said: Declaration, kind: str, *, key: SubjectKey, subject: SubjectId, now: int) -> dict[str, Any]:

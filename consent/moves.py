@@ -1,7 +1,7 @@
 """The transitions of an authorisation, planned: pure functions from what stands to what is to be written, or why not.
 
 Refuses to widen what was asked, to ask again what waits, stands or was just refused, and to leave an ended state.
-Table of transitions: docs/explanation/authorisations.md (ISO/IEC TS 27560 event states).
+States and events as in ISO/IEC TS 27560.
 """
 
 from collections.abc import Mapping
@@ -129,9 +129,7 @@ def give(
     _awaits(record, now)
     if not fields or not fields <= record.requested or not explicit <= fields:
         raise FieldsNotRequested("fields are some of those asked for, explicit ones some of these")
-    if valid_until is not None and (valid_until <= now or valid_until > (record.valid_until or valid_until)):
-        raise FieldsNotRequested("the end may be sooner than asked, not later, not past")
-    until = record.valid_until if valid_until is None else valid_until
+    until = _until(record, valid_until, now)
     current = found.in_slot("current")
     if current is not None and current.state not in VALID | ENDED:
         raise AuthorisationExists("an objection or a pause stands for this purpose and recipient")
@@ -204,6 +202,14 @@ def _awaits(record: Record, now: int) -> None:
         raise RequestLapsed("this request waited too long: a new one is needed")
     if state != "requested":
         raise StateConflict("this request was answered")
+
+
+def _until(record: Record, chosen: int | None, now: int) -> int | None:
+    if chosen is None:
+        return record.valid_until
+    if chosen <= now or (record.valid_until is not None and chosen > record.valid_until):
+        raise FieldsNotRequested("the end may be sooner than asked, not later, not past")
+    return chosen
 
 
 def _stands(current: Record, asked: Request, now: int) -> bool:

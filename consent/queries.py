@@ -157,31 +157,25 @@ _ERASED = SubjectErased("no key for this person")
 _names = lru_cache(maxsize=8_192)(words)  # many people share few sets of fields
 
 
-def _statement(rows: Rows) -> sa.Select[Any]:
-    """Both ways of naming a person in one statement; up to two rows per ask, the `current` record counts."""
+def _named(rows: Rows) -> sa.Subquery:
+    """The persons asked for, by either name; `position` is the ask's place in the batch."""
     names, references = models.partner_subject, models.reference
-    people, held = models.subject, models.authorisation
-    by_pseudonym = sa.select(
-        rows.text(0).label("position"),
-        rows.text(4).label("purpose"),
-        names.c.partner,
-        names.c.pseudonym,
-        names.c.subject,
-    ).join_from(rows.table, names, (names.c.pseudonym == rows.text(2)) & (names.c.partner == rows.text(1)))
-    by_reference = (
-        sa.select(
-            rows.text(0).label("position"),
-            rows.text(4).label("purpose"),
-            names.c.partner,
-            names.c.pseudonym,
-            names.c.subject,
-        )
-        .join_from(
-            rows.table, references, (references.c.partner == rows.text(1)) & (references.c.blind == rows.text(3))
-        )
-        .join(names, (names.c.subject == references.c.subject) & (names.c.partner == references.c.partner))
+    columns = (rows.text(0).label("position"), rows.text(4).label("purpose"))
+    asked = sa.select(*columns, names.c.partner, names.c.pseudonym, names.c.subject)
+    by_pseudonym = asked.join_from(
+        rows.table, names, (names.c.pseudonym == rows.text(2)) & (names.c.partner == rows.text(1))
     )
-    named = sa.union_all(by_pseudonym, by_reference).subquery("named")
+    by_reference = asked.join_from(
+        rows.table, references, (references.c.partner == rows.text(1)) & (references.c.blind == rows.text(3))
+    ).join(names, (names.c.subject == references.c.subject) & (names.c.partner == references.c.partner))
+    return sa.union_all(by_pseudonym, by_reference).subquery("named")
+
+
+def _statement(rows: Rows) -> sa.Select[Any]:
+    """All of a batch in one statement; up to two rows per ask, of which the `current` record counts."""
+    named, people, held = _named(rows), models.subject, models.authorisation
+    its_own = (held.c.subject == named.c.subject) & (held.c.purpose == named.c.purpose)
+    its_own &= (held.c.recipient == named.c.partner) & held.c.slot.is_not(None)
     return (
         sa.select(
             *(named.c.position, named.c.subject, named.c.pseudonym, people.c.epoch, people.c.flags, people.c.uses),
@@ -189,13 +183,7 @@ def _statement(rows: Rows) -> sa.Select[Any]:
             *(held.c.fields, held.c.explicit, held.c.valid_from, held.c.valid_until, held.c.max_uses),
         )
         .join_from(named, people, (people.c.id == named.c.subject) & people.c.erased_at.is_(None))
-        .outerjoin(
-            held,
-            (held.c.subject == named.c.subject)
-            & (held.c.purpose == named.c.purpose)
-            & (held.c.recipient == named.c.partner)
-            & held.c.slot.is_not(None),
-        )
+        .outerjoin(held, its_own)
     )
 
 
