@@ -17,6 +17,7 @@ import httpx
 from connectors.api_particulier_answers import FIELDS, birth_dates, refusal_of, row_of
 from connectors.base import Ask, Clock, Fetched, Health, Outcome, Supply, by_dataset, not_supplied, now_ms
 from connectors.config import read_config
+from connectors.errors import ConnectorConfigInvalid
 from connectors.http import USER_AGENT, PartnerClient, Reply
 from connectors.identifiers import Pivot, pivot
 from connectors.outcomes import Verdict, doubtful_together, nothing
@@ -62,6 +63,8 @@ DATASETS: Mapping[str, Supply] = MappingProxyType(
 def build(config: Mapping[str, Any], *, clock: Clock = now_ms) -> "ApiParticulier":
     """The connector of one API Particulier account: `base_url`, `credentials.token`."""
     settings = read_config(config, credentials=frozenset({"token"}), auth=False, options={})
+    if not settings.credentials["token"].isascii():  # it goes into a header
+        raise ConnectorConfigInvalid("credentials.token", "holds a character that no token has")
     return ApiParticulier(
         client=settings.client(clock=clock, calls_per_second=20),  # the API's own limit per token
         base_url=settings.base_url,

@@ -32,6 +32,7 @@ SECRET = "valeur-secrete"
         ({**AP, "credentials": {}}, "credentials.token"),
         ({**AP, "credentials": {"token": 5}}, "credentials.token"),
         ({**AP, "credentials": {"token": f"{SECRET}\n"}}, "credentials.token"),
+        ({**AP, "credentials": {"token": f"{SECRET}…"}}, "credentials.token"),
         ({**AP, "credentials": {"token": "x", "secret": SECRET}}, "credentials.secret"),
         ({**FT, "credentials": {"client_id": SECRET}}, "credentials.client_secret"),
         ({**AP, "options": [SECRET]}, "options"),
