@@ -18,11 +18,22 @@ def test_offices_of_la_poste_have_a_key_of_their_own():
     assert not is_siret("12345678200001")
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "1234567820001", "123456782000100", "12345678200011", "12345678300019", "00000000000000", "1234567820001O",
-     "123 456 782 00010", "\uff112345678200010", "12345678²00010"],
-)  # fmt: skip
+WRONG = {
+    "empty": "",
+    "too short": "1234567820001",
+    "too long": "123456782000100",
+    "wrong key": "12345678200011",
+    "wrong key of the SIREN and of the whole": "12345678300019",
+    "wrong key of the SIREN alone": "12345678900007",
+    "zeros": "00000000000000",
+    "a letter": "1234567820001O",
+    "blanks": "123 456 782 00010",
+    "a wide digit": "\uff112345678200010",
+    "a superscript": "12345678\u00b2200010"[:14],
+}
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
 def test_anything_else_is_not(text):
     """Another length, a wrong key, other characters, zeros only."""
     assert not is_siret(text)
