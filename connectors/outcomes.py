@@ -29,6 +29,7 @@ FAULTS: Mapping[str, Outcome] = MappingProxyType(
         "breaker_open": Outcome.unavailable,
         "connection_broken": Outcome.unavailable,
         "connection_failed": Outcome.unavailable,
+        "connector_failed": Outcome.unavailable,
         "credentials_rejected": Outcome.refused,
         "deadline": Outcome.unavailable,
         "not_json": Outcome.drift,

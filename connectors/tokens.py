@@ -1,7 +1,8 @@
 """One credential of a source, obtained once and shared by all its calls (OAuth 2.0, RFC 6749 §4.4).
 
 Answers for a single renewal at a time, however many calls wait for it, begun 60 seconds before the end.
-Refuses to keep a credential the source has rejected; holds none outside memory.
+Refuses to keep a credential the source has rejected, to offer a refused account again within a minute (accounts
+get locked), and to hold anything outside memory.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from connectors.http import PartnerClient, Reply
 T = TypeVar("T")
 
 _EARLY_MS = 60_000
+_AFTER_REFUSAL_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class TokenCache(Generic[T]):
         self._renew = renew
         self._clock = clock
         self._current: Granted[T] | None = None
+        self._refused: NotGranted | None = None
+        self._refused_until = 0
         self._renewal: asyncio.Task[Granted[T] | NotGranted] | None = None
 
     def ready(self) -> Granted[T] | None:
@@ -51,6 +55,8 @@ class TokenCache(Generic[T]):
 
     async def get(self) -> Granted[T] | NotGranted:
         """A new credential; the caller bounds the wait, which never cancels the renewal others wait for."""
+        if self._refused is not None and self._clock() < self._refused_until:
+            return self._refused
         current = self._current
         if self._renewal is None:
             self._renewal = asyncio.ensure_future(self._renew_once())
@@ -62,11 +68,15 @@ class TokenCache(Generic[T]):
     async def _renew_once(self) -> Granted[T] | NotGranted:
         try:
             renewed = await self._renew()
-            if isinstance(renewed, Granted):
-                self._current = renewed
-            return renewed
+        except Exception:  # noqa: BLE001  its text may hold a secret, and nobody may be left waiting to see it
+            renewed = NotGranted(detail="connector_failed")
         finally:
             self._renewal = None
+        if isinstance(renewed, Granted):
+            self._current = renewed
+        elif renewed.detail == "credentials_rejected":
+            self._refused, self._refused_until = renewed, self._clock() + _AFTER_REFUSAL_MS
+        return renewed
 
     def drop(self, rejected: Granted[T]) -> None:
         """Forget `rejected`, unless it has been replaced since."""

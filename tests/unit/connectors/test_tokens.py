@@ -41,6 +41,32 @@ async def test_the_old_credential_serves_for_its_last_minute(clock):
     assert await cache.get() == NotGranted(detail="source_failed")
 
 
+async def test_a_refused_account_is_not_offered_again_at_once(clock):
+    """Accounts get locked: a minute passes before the next attempt."""
+    attempts = []
+
+    async def renew():
+        attempts.append(1)
+        return NotGranted(detail="credentials_rejected")
+
+    cache = TokenCache(renew, clock=clock)
+    for _ in range(5):
+        assert (await cache.get()).detail == "credentials_rejected"
+    assert len(attempts) == 1
+    clock.advance(61)
+    await cache.get()
+    assert len(attempts) == 2
+
+
+async def test_an_unforeseen_error_of_the_renewal_shows_nothing(clock):
+    """Its text may hold the secret that was sent."""
+
+    async def renew():
+        raise ValueError("SECRET")
+
+    assert await TokenCache(renew, clock=clock).get() == NotGranted(detail="connector_failed")
+
+
 async def test_only_the_rejected_credential_is_dropped(clock):
     """A late rejection of an old credential leaves the new one alone."""
     old = Granted(value="old", expires_at=NOW + 600_000)
