@@ -69,11 +69,14 @@ class Publisher:
             try:
                 await self.publish_once(clock())
                 self.fault = None
-            except AuditError as error:
-                if self.fault is None or self.fault.code != error.code:
-                    _log.critical("nothing is published: %s: %s", error.code, error)
-                self.fault = error
+            except Exception as error:  # noqa: BLE001  a full disk or an absent key service must not end publishing
+                self._tell(error if isinstance(error, AuditError) else AuditError(type(error).__name__))
             await asyncio.sleep(interval)
+
+    def _tell(self, fault: AuditError) -> None:
+        if self.fault is None or self.fault.code != fault.code:
+            _log.critical("nothing is published: %s: %s", fault.code, fault)
+        self.fault = fault
 
     async def publish_once(self, now: int) -> Checkpoint | None:
         """Sign and store a checkpoint of the present head; None when there is no news."""

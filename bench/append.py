@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import sqlalchemy as sa
+import uvloop
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from audit.commitments import commit_all, new_seed
@@ -189,10 +190,10 @@ def main() -> None:
                 import cProfile
 
                 profile = cProfile.Profile()
-                profile.runcall(asyncio.run, work)
+                profile.runcall(uvloop.run, work)
                 profile.dump_stats(arguments.profile)
             else:
-                asyncio.run(work)
+                uvloop.run(work)  # as the gateway does
 
 
 if __name__ == "__main__":

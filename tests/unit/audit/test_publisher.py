@@ -265,10 +265,14 @@ async def test_running_publishes_by_itself_and_tells_a_fault_once(log, caplog):
         assert publisher.fault.code == "signer_refused"
         log.state._path.write_text(kept)
         await asyncio.wait_for(until(lambda: publisher.fault is None), 10)
+        log.signer._key = None  # a key service that fails in its own way
+        await append(log, 1)
+        await asyncio.wait_for(until(lambda: publisher.fault is not None), 10)
+        assert (publisher.fault.code, str(publisher.fault)) == ("audit_error", "AttributeError")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"] * 2
     assert "signer_refused" in caplog.text
 
 
