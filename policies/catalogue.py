@@ -16,7 +16,7 @@ from policies.describe import RequestFields
 from policies.documents import Document
 from policies.errors import CatalogueInvalid, Problem, UnknownName
 from policies.facts import canonical
-from policies.model import Denial, Exchange, Party, Purpose
+from policies.model import Exchange, Party, Purpose
 from policies.reasons import Reason
 from policies.tables import Table, compile_defaults, compile_table
 from policies.verdicts import Verdict
@@ -36,6 +36,8 @@ class Catalogue:
     exchanges: Mapping[str, Exchange]
     tables: Mapping[tuple[str, str], Table]
     defaults: Mapping[str, Mapping[Reason, Verdict]]
+    serving: Mapping[tuple[str, str], tuple[Exchange, ...]]
+    counted: Mapping[str, Exchange]
 
     def expand(self, recipient: str, purpose: str, wanted: Iterable[str]) -> tuple[str, ...]:
         """Replace datasets by their fields: those the recipient's table lists, else all that exist.
@@ -43,7 +45,7 @@ class Catalogue:
         Raises UnknownName for what is not in the vocabulary. Says nothing of what may leave.
         """
         table = self.tables.get((recipient, purpose))
-        served = {name for name, rule in table.rules.items() if rule.barred is None} if table else set()
+        served = table.served if table else frozenset()
         fields: set[str] = set()
         for position, name in enumerate(wanted):
             if name in self.vocabulary.fields:
@@ -57,11 +59,7 @@ class Catalogue:
 
     def active(self, recipient: str, purpose: str) -> tuple[Exchange, ...]:
         """Give the active exchanges that serve a recipient for a purpose, by id."""
-        return tuple(
-            exchange
-            for _, exchange in sorted(self.exchanges.items())
-            if exchange.status == "active" and exchange.purpose == purpose and recipient in exchange.recipients
-        )
+        return self.serving.get((recipient, purpose), ())
 
     def basis_of(self, recipient: str, purpose: str) -> str | None:
         """Give the one type of legal basis on which a recipient may ask for a purpose."""
@@ -94,11 +92,11 @@ class Catalogue:
 
     def window(self, exchange: str, now: int) -> str:
         """Give the key under which uses of an exchange are counted at this instant, e.g. `id:2026-11`."""
-        return frequency.window(self._active_by_id(exchange), now)
+        return frequency.window(self._counted(exchange), now)
 
     def limit(self, exchange: str) -> int:
         """Give how many uses one window of an exchange allows per person."""
-        return self._active_by_id(exchange).limit
+        return self._counted(exchange).limit
 
     def sentence(self, name: str, lang: str) -> str:
         """Give the plain sentence of a dataset or a purpose."""
@@ -113,11 +111,11 @@ class Catalogue:
             raise UnknownName("recipient")
         return describe.describe(self, recipient)
 
-    def _active_by_id(self, exchange: str) -> Exchange:
-        for each in self.exchanges.values():
-            if each.id == exchange and each.status == "active":
-                return each
-        raise UnknownName("exchange")
+    def _counted(self, exchange: str) -> Exchange:
+        known = self.counted.get(exchange)
+        if known is None:
+            raise UnknownName("exchange")
+        return known
 
 
 def load(directory: Path | str, *, vocabulary_file: Path = vocabulary.PACKAGE_FILE) -> Catalogue:
@@ -147,32 +145,33 @@ def build(files: checks.Files) -> Catalogue:
     problems = checks.check(files, content)
     if problems:
         raise CatalogueInvalid(problems)
-    exchanges = {exchange.name: exchange for _, exchange in content.exchanges}
+    active = sorted((each for _, each in content.exchanges if each.status == "active"), key=lambda each: each.id)
+    serving: dict[tuple[str, str], tuple[Exchange, ...]] = {}
+    for exchange in active:
+        for recipient in exchange.recipients:
+            asked = (recipient, exchange.purpose)
+            serving[asked] = (*serving.get(asked, ()), exchange)
     return Catalogue(
         digest=_digest(files),
         vocabulary=words,
         parties=content.parties,
         purposes=content.purposes,
-        exchanges=exchanges,
-        tables=_tables(exchanges.values(), content.denials, content=content),
+        exchanges={exchange.name: exchange for _, exchange in content.exchanges},
+        tables={asked: _table(group, asked[0], content) for asked, group in serving.items()},
         defaults=compile_defaults(words),
+        serving=serving,
+        counted={exchange.id: exchange for exchange in active},
     )
 
 
-def _tables(
-    exchanges: Iterable[Exchange], denials: tuple[Denial, ...], *, content: checks.Content
-) -> dict[tuple[str, str], Table]:
-    served: dict[tuple[str, str], list[Exchange]] = {}
-    for exchange in exchanges:
-        if exchange.status == "active":
-            for recipient in exchange.recipients:
-                served.setdefault((recipient, exchange.purpose), []).append(exchange)
-    return {
-        (recipient, purpose): compile_table(
-            group, recipient=recipient, vocabulary=content.vocabulary, parties=content.parties, denials=denials
-        )
-        for (recipient, purpose), group in served.items()
-    }
+def _table(exchanges: Iterable[Exchange], recipient: str, content: checks.Content) -> Table:
+    return compile_table(
+        exchanges,
+        recipient=recipient,
+        vocabulary=content.vocabulary,
+        parties=content.parties,
+        denials=content.denials,
+    )
 
 
 def _digest(files: checks.Files) -> str:

@@ -12,7 +12,7 @@ no repr and no exception.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from policies.catalogue import Catalogue
 from policies.errors import CatalogueMismatch
@@ -26,6 +26,8 @@ from policies.vocabulary import FieldType
 
 Row = Mapping[str, Any]
 Records = Mapping[str, Sequence[Row]]
+
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,9 @@ def minimise(
         kept: list[dict[str, Any]] = [{} for _ in rows]
         failed = _fill(kept, rows, steps=plan.steps, pseudonymise=pseudonymise)
         withheld.update(failed)
-        if rows:
-            transforms.update((step.name, step.obligation) for step in plan.steps if step.name not in failed)
+        for step in plan.steps:
+            if rows and step.name not in failed:
+                transforms[step.name] = step.obligation
         if len(failed) < len(plan.steps):
             values[plan.dataset] = kept
     return Minimised(values=values, transforms=transforms, withheld=withheld)
@@ -114,25 +117,28 @@ def _fill(
 ) -> dict[str, Reason]:
     """Fill the rows kept, field by field; give the fields that failed, each left out of all rows."""
     failed: dict[str, Reason] = {}
+    pairs = list(zip(kept, rows, strict=True))
     for step in steps:
+        name, given = step.name, False
         try:
-            column = [
-                (into, _leaving(step, row, pseudonymise))
-                for into, row in zip(kept, rows, strict=True)
-                if step.name in row
-            ]
+            for into, row in pairs:
+                value = _leaving(step, row, pseudonymise)
+                if value is not _ABSENT:
+                    into[name], given = value, True
         except _Refused as refused:
-            failed[step.name] = refused.reason
+            failed[name] = refused.reason
+            for into in kept:
+                into.pop(name, None)
             continue
-        if rows and not column:
-            failed[step.name] = Reason.NOT_SUPPLIED
-        for into, value in column:
-            into[step.name] = value
+        if rows and not given:
+            failed[name] = Reason.NOT_SUPPLIED
     return failed
 
 
 def _leaving(step: _Step, row: Row, pseudonymise: Pseudonymise | None) -> Any:
-    value = row[step.name]
+    value = row.get(step.name, _ABSENT)
+    if value is _ABSENT:
+        return value
     if not (step.nullable if value is None else step.conforms(value)):
         raise _Refused(Reason.TYPE_MISMATCH)
     if step.transform is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from policies.obligations import Obligation, from_release
 
 DAY_MS = 86_400_000
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,4 +171,4 @@ def _release(content: Mapping[str, Any]) -> Release:
 
 def _day(text: str) -> int:
     """The first millisecond of a day, UTC."""
-    return (date.fromisoformat(text).toordinal() - _EPOCH_DAY) * DAY_MS
+    return (date.fromisoformat(text).toordinal() - EPOCH_DAY) * DAY_MS

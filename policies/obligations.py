@@ -19,6 +19,7 @@ _LEVELS: Final = {"clear": 0, "truncate": 1, "generalise": 1, "mask": 1, "pseudo
 _DATE_PARTS: Final = {"day": 1, "month": 2, "year": 3, "decade": 4}
 _DATES: Final = (FieldType.DATE, FieldType.DATETIME)
 OPERATORS: Final = ("lt", "le", "gt", "ge", "eq")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,15}")
 
 
@@ -92,7 +93,7 @@ def _comparable_with(kind: FieldType, value: int | str | None) -> bool:
 
 def is_date(text: str) -> bool:
     """Whether the text is a calendar date written YYYY-MM-DD."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if not _DATE.fullmatch(text):
         return False
     try:
         date.fromisoformat(text)

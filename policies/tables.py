@@ -76,6 +76,7 @@ class Table:
     basis: str
     terms: tuple[Terms, ...]
     rules: Mapping[str, Rule]
+    served: frozenset[str]
 
 
 def compile_table(
@@ -96,7 +97,12 @@ def compile_table(
             rules[name] = _rule(
                 exchange, terms=number, field=vocabulary.fields[name], floor=floors.get(name), touching=touching
             )
-    return Table(basis=ordered[0].basis, terms=tuple(_terms(each) for each in ordered), rules=rules)
+    return Table(
+        basis=ordered[0].basis,
+        terms=tuple(_terms(each) for each in ordered),
+        rules=rules,
+        served=frozenset(name for name, rule in rules.items() if rule.barred is None),
+    )
 
 
 def compile_defaults(vocabulary: Vocabulary) -> dict[str, Mapping[Reason, Verdict]]:

@@ -67,8 +67,8 @@ COMPILED = [
     Mutant(
         "drafts decide",
         "catalogue",
-        'if exchange.status == "active":\n            for',
-        "if True:\n            for",
+        'in content.exchanges if each.status == "active")',
+        "in content.exchanges)",
         see.an_exchange_that_is_not_active_serves_nothing,
     ),
     Mutant("month counted as year", "frequency", '"month": 7', '"month": 4', see.windows_follow_the_calendar),
@@ -246,8 +246,8 @@ MINIMISATION = [
     Mutant(
         "a field that failed in one row kept in the others",
         "minimisation",
-        "            failed[step.name] = refused.reason\n            continue",
-        "            failed[step.name] = refused.reason\n            column = [(kept[0], rows[0][step.name])]",
+        "                into.pop(name, None)\n",
+        "                pass\n",
         see.rows_fail_together,
     ),
     Mutant(
