@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("peaks", sa.LargeBinary(), nullable=False, comment="compact range: roots of complete subtrees"),
         sa.Column("root", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sa.CheckConstraint("id = 1", name="audit_head_single"),
         postgresql_with={"fillfactor": "10"},
     )
     op.create_table(
