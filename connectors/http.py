@@ -21,6 +21,7 @@ import orjson
 from connectors.base import Clock
 from connectors.guard import Guard, Limits
 from connectors.pool import WHOLE_BODY, AiohttpPool
+from connectors.watch import Watch
 
 _NO_HEADERS = httpx.Headers()
 MAX_DEPTH = 64
@@ -87,6 +88,7 @@ class PartnerClient:
         self._about_person = about_person  # whether the body of a server error speaks of this person only
         self._transport = PartnerTransport(pool)
         self._call_timeout = call_timeout
+        self._watch = Watch()
 
     async def call(self, request: httpx.Request, *, deadline: float) -> Reply:
         """Send `request` and read its answer before `deadline` (loop time)."""
@@ -128,13 +130,17 @@ class PartnerClient:
         return reply
 
     async def _exchange(self, request: httpx.Request, until: float) -> Reply:
+        task = self._watch.begin(until)
         try:
-            async with asyncio.timeout_at(until):
-                response = await self._transport.handle_async_request(request)  # 3
-                body = response.extensions.get(WHOLE_BODY)
-                if body is None:
-                    body = await response.aread()
-        except (TimeoutError, httpx.TimeoutException):
+            response = await self._transport.handle_async_request(request)  # 3
+            body = response.extensions.get(WHOLE_BODY)
+            if body is None:
+                body = await response.aread()
+        except asyncio.CancelledError:
+            if not self._watch.timed_out(task):
+                raise
+            return Reply(fault="timeout")
+        except httpx.TimeoutException:
             return Reply(fault="timeout")
         except httpx.ConnectError:
             return Reply(fault="connection_failed")
@@ -143,6 +149,8 @@ class PartnerClient:
             return Reply(fault=text if text in ("answer_too_large", "unreadable") else "connection_broken")
         except httpx.HTTPError:
             return Reply(fault="connection_broken")
+        finally:
+            self._watch.end(task)
         return self._read(response, body)
 
     def _read(self, response: httpx.Response, body: bytes) -> Reply:
@@ -178,6 +186,7 @@ class PartnerClient:
 
     async def close(self) -> None:
         """Give every connection back."""
+        self._watch.close()
         await self._transport.aclose()
 
 

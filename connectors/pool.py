@@ -104,15 +104,20 @@ class AiohttpPool:
         body = None
         if request.method != b"GET":
             body = b"".join([part async for part in cast("AsyncIterable[bytes]", request.stream)])
-        async with session.request(
+        response = await session.request(
             request.method.decode(),
             url,
             headers=CIMultiDict([(name.decode(), value.decode("latin-1")) for name, value in request.headers]),
             data=body,
             allow_redirects=False,
             timeout=self._time_out(request),
-        ) as response:
-            return PoolResponse(status=response.status, headers=response.raw_headers, body=await self._whole(response))
+        )
+        try:
+            whole = await self._whole(response)
+        except BaseException:
+            response.close()  # the rest is never read: the connection cannot be used again
+            raise
+        return PoolResponse(status=response.status, headers=response.raw_headers, body=whole)
 
     def _time_out(self, request: httpcore.Request) -> aiohttp.ClientTimeout:
         """The time-outs an AsyncClient sets, if it does; a connector bounds the whole call instead."""
@@ -123,7 +128,6 @@ class AiohttpPool:
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            response.close()
             raise _Unacceptable("unreadable")
         room = self._max_answer - (response.content_length or 0)
         parts = []
@@ -135,7 +139,6 @@ class AiohttpPool:
                     break
                 parts.append(part)
         if room < 0:
-            response.close()  # the rest is never read: the connection cannot be used again
             raise _Unacceptable("answer_too_large")
         return b"".join(parts)
 
