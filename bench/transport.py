@@ -174,9 +174,8 @@ async def table(rows: dict[str, Call], *, concurrency: int) -> None:
 def conditions() -> None:
     """What the figures depend on."""
     versions: Sequence[str] = [f"{one.__name__} {one.__version__}" for one in (httpx, aiohttp, uvloop)]
-    print(
-        f"Python {platform.python_version()}, {', '.join(versions)}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"Python {platform.python_version()}, {', '.join(versions)}, {machine}")
     print(f"loopback, {len(BODY)}-byte answer, {ROUNDS} interleaved rounds of {CALLS} calls, medians")
 
 

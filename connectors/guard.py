@@ -35,13 +35,50 @@ class Limits:
     pause_seconds: int = 30
 
 
+class Places:
+    """A number of places, given in the order of asking; `asyncio.Semaphore` without its cost when one is free."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def take_at_once(self) -> bool:
+        """Take a place if nobody has to wait for one."""
+        if not self._free or self._waiting:
+            return False
+        self._free -= 1
+        return True
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        if self._free:
+            self.give(free=False)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give()  # it was given in the same instant: to the next
+            raise
+
+    def give(self, *, free: bool = True) -> None:
+        """Give a place back, or hand on one that is free already."""
+        self._free += free
+        while self._free and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
+
+
 class Guard:
     """The state of one source, as this process sees it."""
 
     def __init__(self, limits: Limits, *, clock: Clock) -> None:
         self.limits = limits
         self._clock = clock
-        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._places = Places(limits.concurrency)
         self._sent: deque[float] | None = deque(maxlen=limits.calls_per_second) if limits.calls_per_second else None
         self._wait_until = 0
         self._wait_detail = ""
@@ -56,23 +93,27 @@ class Guard:
 
     def refusal(self) -> Refusal | None:
         """Why no call may be made now; None takes the right to make one (`release` gives it back)."""
-        now = self._clock()
-        if now < self._wait_until:
-            return Refusal(self._wait_detail, _seconds(self._wait_until - now))
-        if self._open_until:
+        if self._wait_until or self._open_until:
+            now = self._clock()
+            if now < self._wait_until:
+                return Refusal(self._wait_detail, _seconds(self._wait_until - now))
             if now < self._open_until:
                 return Refusal("breaker_open", _seconds(self._open_until - now))
-            if self._probing:
-                return Refusal("breaker_open", 1)
-            self._probing = True
+            if self._open_until:
+                if self._probing:
+                    return Refusal("breaker_open", 1)
+                self._probing = True
         self._calls += 1
         return None
 
-    async def slot(self, *, deadline: float) -> Refusal | None:
-        """Wait for a place, first come first served; the caller bounds the wait by `deadline` (loop time)."""
+    def place_at_once(self) -> bool:
+        """Take a place and a turn, when neither has to be waited for."""
+        return self._sent is None and self._places.take_at_once()
+
+    async def place(self, *, deadline: float) -> Refusal | None:
+        """Wait for a turn and a place; the caller bounds the wait by `deadline` (loop time)."""
         if self._sent is not None:
-            loop = asyncio.get_running_loop()
-            now = loop.time()
+            now = asyncio.get_running_loop().time()
             full = len(self._sent) == self._sent.maxlen
             turn = max(now, self._sent[0] + 1.0) if full else now
             if turn > deadline:
@@ -80,21 +121,16 @@ class Guard:
             self._sent.append(turn)
             if turn > now:
                 await asyncio.sleep(turn - now)
-        await self._slots.acquire()
+        await self._places.take()
         return None
 
-    def free(self) -> None:
+    def leave(self) -> None:
         """Give the place back."""
-        self._slots.release()
+        self._places.give()
 
     def release(self) -> None:
         """The call ended, however it ended: another may probe an open breaker."""
         self._probing = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether a call would have to wait for a place."""
-        return self._sent is not None or self._slots.locked()
 
     def answered(self) -> None:
         """The source gave a well-formed answer, whatever it says."""
@@ -125,8 +161,7 @@ class Guard:
 
     def health(self) -> Health:
         """What the traffic showed."""
-        now = self._clock()
-        waiting = now < self._wait_until
+        waiting = self._clock() < self._wait_until
         return Health(
             state=self._state(waiting=waiting),
             calls=self._calls,

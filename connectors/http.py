@@ -11,7 +11,7 @@ exception: the text of a library's error may hold an address with its query.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -23,7 +23,6 @@ from connectors.guard import Guard, Limits
 from connectors.pool import WHOLE_BODY, AiohttpPool
 from connectors.watch import Watch
 
-_NO_HEADERS = httpx.Headers()
 MAX_DEPTH = 64
 _SHALLOW = 32  # fewer brackets than this cannot nest too deep: no need to look
 _LONGEST_WAIT = 86_400
@@ -51,7 +50,7 @@ class Reply(NamedTuple):
 
     status: int = 0
     data: Any = None
-    headers: httpx.Headers = _NO_HEADERS
+    headers: Sequence[tuple[bytes, bytes]] = ()
     fault: str = ""
     retry_after: int | None = None
 
@@ -63,9 +62,9 @@ class Reply(NamedTuple):
         return header_of(self.headers, name)
 
 
-def header_of(headers: httpx.Headers, name: bytes) -> str:
+def header_of(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
     """The same, without the search for an encoding that httpx makes each time."""
-    for key, value in headers.raw:
+    for key, value in headers:
         if len(key) == len(name) and key.lower() == name:
             return value.decode("latin-1")
     return ""
@@ -104,17 +103,15 @@ class PartnerClient:
     async def _in_turn(self, request: httpx.Request, deadline: float) -> Reply:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        if self.guard.busy:  # 2
+        if not self.guard.place_at_once():  # 2
             try:
                 async with asyncio.timeout_at(deadline):
-                    refusal = await self.guard.slot(deadline=deadline)
+                    refusal = await self.guard.place(deadline=deadline)
             except TimeoutError:
                 return Reply(fault="deadline")
             if refusal is not None:
                 return Reply(fault=refusal.detail, retry_after=refusal.retry_after)
             started = loop.time()
-        else:
-            await self.guard.slot(deadline=deadline)
         try:
             until = min(deadline, started + self._call_timeout)
             reply = await self._exchange(request, until)
@@ -123,7 +120,7 @@ class PartnerClient:
                 # searches and sign-ins, as safe to repeat.
                 reply = await self._exchange(request, until)
         finally:
-            self.guard.free()
+            self.guard.leave()
         if reply.fault == "timeout" and until - started < _PATIENCE:
             return Reply(fault="deadline")
         self._learn(reply)  # 5
@@ -154,7 +151,7 @@ class PartnerClient:
         return self._read(response, body)
 
     def _read(self, response: httpx.Response, body: bytes) -> Reply:
-        status, headers = response.status_code, response.headers
+        status, headers = response.status_code, response.headers.raw
         if 300 <= status < 400:
             return Reply(status=status, fault="redirected")
         data, fault = decode(header_of(headers, b"content-type"), body) if body else (None, "")  # 4
@@ -219,7 +216,7 @@ def _too_deep(data: Any) -> bool:
     return True
 
 
-def retry_after(headers: httpx.Headers, *, now: int) -> int | None:
+def retry_after(headers: Sequence[tuple[bytes, bytes]], *, now: int) -> int | None:
     """Seconds to wait as the source says it: Retry-After in either form, else RateLimit-Reset."""
     text = header_of(headers, b"retry-after")
     epoch = not text  # as API Particulier writes RateLimit-Reset

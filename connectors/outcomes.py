@@ -87,7 +87,10 @@ def doubtful_together(fetched: dict[str, Fetched]) -> dict[str, Fetched]:
 
     Which of the answers is wrong cannot be told.
     """
-    if all(item.detail != "identity_mismatch" for item in fetched.values()):
+    for item in fetched.values():
+        if item.detail == "identity_mismatch":
+            break
+    else:
         return fetched
     return {
         dataset: replace(item, outcome=Outcome.ambiguous, rows=(), detail="identity_mismatch")

@@ -42,11 +42,12 @@ class Endpoint:
         """The request with `query`, with `segment` added to the path, or with `body`."""
         url = self._url
         if query or segment:
-            changed: dict[str, str] = {"query": query} if query else {}
-            if segment:
-                changed["path"] = f"{self._parts.path}/{segment}"
+            parts = self._parts
+            path = f"{parts.path}/{segment}" if segment else parts.path
             url = httpx.URL.__new__(httpx.URL)
-            url._uri_reference = self._parts._replace(**changed)  # noqa: SLF001
+            url._uri_reference = type(parts)(  # noqa: SLF001
+                parts.scheme, parts.userinfo, parts.host, parts.port, path, query or parts.query, parts.fragment
+            )
         if body is None:
             return httpx.Request(self._method, url, headers=headers, stream=_NOTHING)
         length = (b"Content-Length", str(len(body)).encode())

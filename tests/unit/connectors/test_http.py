@@ -133,7 +133,7 @@ async def test_nothing_of_a_call_is_logged(client, httpx_mock, caplog):
 
 def test_a_reply_shows_its_status_only():
     """Data and headers of a reply are in no repr."""
-    shown = repr(Reply(status=200, data={"nom": "SECRET"}, headers=httpx.Headers({"a": "SECRET"})))
+    shown = repr(Reply(status=200, data={"nom": "SECRET"}, headers=[(b"a", b"SECRET")]))
     assert shown == "Reply(status=200, fault='')"
 
 
@@ -194,7 +194,7 @@ async def test_who_waits_past_the_deadline_for_a_turn_has_not_called(clock, http
 )
 def test_the_wait_is_read_in_each_of_its_forms(headers, seconds):
     """Seconds, an HTTP date, or RateLimit-Reset as seconds or epoch; never more than a day."""
-    assert retry_after(httpx.Headers(headers), now=NOW) == seconds
+    assert retry_after(httpx.Headers(headers).raw, now=NOW) == seconds
 
 
 @pytest.mark.parametrize(
