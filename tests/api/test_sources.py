@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -87,21 +87,6 @@ async def test_each_situation_of_the_sandbox_gives_its_state(world: World, town:
     for each in told.values():
         assert ("values" in each or "items" in each) == (each["state"] == "released")
         assert ("retry_after" in each) == (each["state"] == "unavailable")
-
-
-async def test_what_one_source_says_in_time_is_not_lost_to_a_slow_one(world: World, town: Bed) -> None:
-    """One deadline for the whole: a source that hangs costs its own datasets only (Fatou's CAF is down)."""
-    token = world.tokens["ml-brume"]
-    pseudonym = await town.link(token, "fatou-sarr", reference="sources-fatou-sarr")
-    answer = await town.exchange(token, pseudonym, YOUTH, ["rsa", "registration"])
-    assert answer.status_code == 200
-    assert {name: each["state"] for name, each in answer.json()["datasets"].items()} == {
-        "registration": "released",
-        "rsa": "unavailable",
-    }
-
-
-Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def reply(status: str, body: bytes, type_: str = "application/json", *headers: str) -> bytes:
