@@ -4,6 +4,7 @@ AuditError
 ├── StoreUnavailable        the database did not answer or did not commit
 ├── NotCanonical            a value has no canonical JSON form, or bytes are not in it
 ├── EntryInvalid            an entry outside the closed vocabulary
+│   └── EntryTooLarge       an entry of more than 4 KiB
 ├── JournalError
 │   ├── JournalBusy         too many entries are waiting
 │   ├── JournalUnavailable  the entry is not known to be written: nothing may leave
@@ -43,6 +44,12 @@ class EntryInvalid(AuditError):
     """An entry the vocabulary does not allow; names type and member, never the value."""
 
     code = "entry_invalid"
+
+
+class EntryTooLarge(EntryInvalid):
+    """More names than one entry holds: ask for fewer at once."""
+
+    code = "entry_too_large"
 
 
 class JournalError(AuditError):

@@ -122,9 +122,9 @@ EVENTS: Mapping[str, Event] = {
         subject="allowed",  # a request about nobody we know is refused, and logged
     ),
     "exchange.released": Event(
+        # no epoch and no reason of the decision: the recipient reads this entry in its receipt (docs/adr/0011)
         {**_EXCHANGE, "actor": forms.actor, "states": _STATES},
         {
-            "epoch": forms.count,
             "commits": map_of(forms.field, forms.commitment),
             "transforms": map_of(forms.field, forms.obligation),
             "withheld": _BY_REASON,

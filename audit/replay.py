@@ -17,7 +17,12 @@ TOLERANCE_MS = 3 * MAX_SKEW_MS
 
 RULES = ("canonical", "vocabulary", "first entry", "unique ids", "times", "subject tags", "releases", "withdrawals")
 
-_STOPS = ("authorisation.withdrawn", "authorisation.refused", "authorisation.expired")
+_STOPS = (
+    "authorisation.withdrawn",
+    "authorisation.refused",
+    "authorisation.expired",
+    "authorisation.objection_lodged",
+)
 _STARTS = ("authorisation.given", "authorisation.activated")
 
 

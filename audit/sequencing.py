@@ -22,7 +22,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from audit import canonical, tiles
 from audit.batch import Appended, Batch, Draft, Gate
-from audit.errors import EntryInvalid, JournalInconsistent, ReleaseStopped
+from audit.errors import EntryInvalid, EntryTooLarge, JournalInconsistent, ReleaseStopped
 from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
 from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
@@ -74,7 +74,7 @@ def prepare(draft: Draft, *, entry_id: str) -> Prepared:
         data = canonical.write(fields)
     low, _, high = data.partition(_NO_TAG)
     if len(data) + 32 > MAX_BYTES:
-        raise EntryInvalid(f"{draft.type}: an entry is at most {MAX_BYTES} bytes")
+        raise EntryTooLarge(f"{draft.type}: an entry is at most {MAX_BYTES} bytes")
     return Prepared(draft, low, high)
 
 

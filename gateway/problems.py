@@ -112,6 +112,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "A request covers at most what your line of the catalogue covers; `fields` names the others.",
         "Ask for less, or ask the consortium to change the catalogue.",
     ),
+    "entry_too_large": Problem(
+        422,
+        "Too many fields for one exchange",
+        "The journal's entry would hold more names than its 4 KiB; nothing was released.",
+        "Ask for the datasets in two exchanges.",
+    ),
     "person_unknown": Problem(
         404,
         "This person is not known under that name",

@@ -37,7 +37,7 @@ SAMPLES = {
         "authorisation": ID, "basis": "consent",
     },
     "exchange.released": {
-        "ref": ID, "org": "ml-brume", "purpose": "support.youth", "actor": TAG, "epoch": 3,
+        "ref": ID, "org": "ml-brume", "purpose": "support.youth", "actor": TAG,
         "states": {"rsa": "released", "aah": "unavailable"}, "commits": {"rsa.since": "A" * 32},
         "transforms": {"household.address": "truncate:commune"}, "withheld": {"not_authorised": ["aah.since"]},
         "catalogue": DIGEST, "authorisation": ID, "basis": "consent",

@@ -38,7 +38,7 @@ def decided(ref, **changes):
 
 def released(ref, **changes):
     members = {
-        "ref": ref, "org": "ml-brume", "purpose": "support.youth", "actor": hex128(), "epoch": 1,
+        "ref": ref, "org": "ml-brume", "purpose": "support.youth", "actor": hex128(),
         "states": {"registration": "released"}, "commits": {"registration.status": "A" * 32}, "subject": hex128(),
     }  # fmt: skip
     return entry("exchange.released", **members | changes)
