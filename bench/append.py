@@ -9,6 +9,7 @@ sealed salts. Rounds of the two are interleaved; read the ratios before the figu
 
 import argparse
 import asyncio
+import gc
 import hmac
 import secrets
 import statistics
@@ -97,7 +98,7 @@ def released(number: int) -> Draft:
         type="exchange.released",
         members={
             "ref": secrets.token_hex(16), "org": "ml-brume", "purpose": "support.youth",
-            "actor": secrets.token_hex(16), "epoch": 3, "states": {"registration": "released"}, "catalogue": "c" * 64,
+            "actor": secrets.token_hex(16), "states": {"registration": "released"}, "catalogue": "c" * 64,
             "commits": commit_all(seed, {f"registration.field_{n}": n for n in range(10)}),
             "withheld": {"not_authorised": ["aah.beneficiary", "aah.since"]},
         },
@@ -151,11 +152,13 @@ async def measure(url: str, *, clients: Sequence[int], seconds: float, rounds: i
 
 
 async def prepare(database: Database) -> None:
-    """Create tables and people."""
+    """Create tables and people; freeze what start-up made, as the gateway does."""
     await database.write(metadata.create_all)
     await database.write(extra.create_all)
     rows = [{"id": number, "epoch": 3, "counter": 0} for number in range(PEOPLE)]
     await database.write(lambda connection: connection.execute(sa.insert(person), rows))
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

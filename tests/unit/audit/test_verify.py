@@ -267,6 +267,10 @@ FORGERIES = {
         [CREATED, authorisation("given"), decided(REF), authorisation("withdrawn"), released(REF)],
         "withdrawals",
     ),
+    "released after objection": (
+        [CREATED, decided(REF), authorisation("objection_lodged"), released(REF)],
+        "withdrawals",
+    ),
     "released after expiry": ([CREATED, decided(REF), authorisation("expired"), released(REF)], "withdrawals"),
 }
 
