@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime as dt
+import logging
+import re
 import socket
 import ssl
 import struct
@@ -106,6 +108,8 @@ async def test_a_fault_has_its_outcome_in_time_and_leaks_no_connection(connect, 
         again = await fetch(connector, "rsa.beneficiary", pivot=pivot())
         assert again["rsa"].outcome is Outcome.found
         assert connector.health().failures_in_a_row == 0
+        held = connector._client._transport._pool._session.connector
+        assert not held._acquired
         await connector.close()
         await asyncio.sleep(0.05)
         assert server.open <= (name in ("hangs", "drips"))  # those two have not noticed yet
@@ -249,3 +253,52 @@ async def test_the_sign_in_may_fail_in_the_same_ways(connect, fetch):
         assert sum(b"sign_in" in request for request in server.requests) == 1
     assert early["contact"].detail == "deadline"
     assert later["contact"].detail == "no_file"
+
+
+async def test_nothing_of_a_call_reaches_a_log(connect, fetch, caplog):
+    """Neither a good answer nor any fault makes a library write an address, a header, a body or a person."""
+    replies = [GOOD, *(made for made, _, _ in FAULTS.values() if isinstance(made, bytes))]
+    with caplog.at_level(logging.DEBUG):
+        async with serve(lambda _: replies.pop(0) if replies else cut) as server:
+            connector = connect(at(AP, server.url))
+            for _ in range(len(FAULTS)):
+                await fetch(connector, "rsa.beneficiary", pivot=pivot(family_name="CANARI"))
+    assert not replies
+    assert not re.search(r"CANARI|jeton|Bearer|identite|Andr", caplog.text)
+
+
+async def test_no_cookie_is_kept(connect, fetch):
+    """A cookie of one person's call must not go out with the next person's."""
+    async with serve(lambda _: GOOD.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n", 1)) as server:
+        connector = connect(at(AP, server.url))
+        for _ in range(2):
+            await fetch(connector, "rsa.beneficiary", pivot=pivot())
+        assert len(server.requests) == 2
+        assert server.connections == 1
+        assert not any(b"cookie" in request.lower() for request in server.requests)
+
+
+async def test_a_proxy_is_used_only_when_the_settings_name_it(connect, fetch, monkeypatch):
+    """The environment's proxy is not ours to trust."""
+    async with serve(lambda _: GOOD) as server:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        through = connect(at(AP, "http://source.example", allow_http=True, proxy=server.url))
+        direct = connect(at(AP, server.url))
+        assert (await fetch(through, "rsa.beneficiary", pivot=pivot()))["rsa"].outcome is Outcome.found
+        assert (await fetch(direct, "rsa.beneficiary", pivot=pivot()))["rsa"].outcome is Outcome.found
+    assert server.requests[0].startswith(b"GET http://source.example/v3/dss/")
+    assert server.requests[1].startswith(b"GET /v3/dss/")
+
+
+async def test_the_wire_carries_what_was_built_and_nothing_more(connect, fetch):
+    """Nothing adds a header of its own, and the quoted query arrives as it was quoted."""
+    async with serve(lambda _: GOOD) as server:
+        await fetch(connect(at(AP, server.url)), "rsa.beneficiary", pivot=pivot(family_name="D'ORÉE & Cie"))
+    head = server.requests[0].decode().split("\r\n")
+    assert "nomNaissance=D%27OR%C3%89E%20%26%20Cie&prenoms%5B%5D=H%C3%89L%C3%88NE" in head[0]
+    assert sorted(line.partition(":")[0].lower() for line in head[1:] if line) == [
+        "accept",
+        "authorization",
+        "host",
+        "user-agent",
+    ]
