@@ -94,16 +94,23 @@ class Guard:
     def refusal(self) -> Refusal | None:
         """Why no call may be made now; None takes the right to make one (`release` gives it back)."""
         if self._wait_until or self._open_until:
-            now = self._clock()
-            if now < self._wait_until:
-                return Refusal(self._wait_detail, _seconds(self._wait_until - now))
-            if now < self._open_until:
-                return Refusal("breaker_open", _seconds(self._open_until - now))
+            refusal = self.closed()
+            if refusal is not None:
+                return refusal
             if self._open_until:
                 if self._probing:
                     return Refusal("breaker_open", 1)
                 self._probing = True
         self._calls += 1
+        return None
+
+    def closed(self) -> Refusal | None:
+        """Whether the source asked to wait or its breaker opened, asked again by who has waited for a place."""
+        now = self._clock()
+        if now < self._wait_until:
+            return Refusal(self._wait_detail, _seconds(self._wait_until - now))
+        if now < self._open_until:
+            return Refusal("breaker_open", _seconds(self._open_until - now))
         return None
 
     def place_at_once(self) -> bool:

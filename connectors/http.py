@@ -101,26 +101,33 @@ class PartnerClient:
         return reply
 
     async def _in_turn(self, request: httpx.Request, deadline: float) -> Reply:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         if not self.guard.place_at_once():  # 2
             try:
                 async with asyncio.timeout_at(deadline):
                     refusal = await self.guard.place(deadline=deadline)
             except TimeoutError:
                 return Reply(fault="deadline")
+            if refusal is None:
+                refusal = self.guard.closed()  # a 429 may have arrived meanwhile
+                if refusal is not None:
+                    self.guard.leave()
             if refusal is not None:
                 return Reply(fault=refusal.detail, retry_after=refusal.retry_after)
-            started = loop.time()
         try:
-            until = min(deadline, started + self._call_timeout)
-            reply = await self._exchange(request, until)
-            if reply.fault == "connection_broken" and request.method == "POST":
-                # A kept connection may die under the request. aiohttp repeats a GET by itself; our POSTs are
-                # searches and sign-ins, as safe to repeat.
-                reply = await self._exchange(request, until)
+            return await self._in_place(request, deadline)
         finally:
             self.guard.leave()
+
+    async def _in_place(self, request: httpx.Request, deadline: float) -> Reply:
+        started = asyncio.get_running_loop().time()
+        until = min(deadline, started + self._call_timeout)
+        if until <= started:
+            return Reply(fault="deadline")
+        reply = await self._exchange(request, until)
+        if reply.fault == "connection_broken" and request.method == "POST":
+            # A kept connection may die under the request. aiohttp repeats a GET by itself; our POSTs are
+            # searches and sign-ins, as safe to repeat.
+            reply = await self._exchange(request, until)
         if reply.fault == "timeout" and until - started < _PATIENCE:
             return Reply(fault="deadline")
         self._learn(reply)  # 5

@@ -131,6 +131,30 @@ async def test_nothing_of_a_call_is_logged(client, httpx_mock, caplog):
     assert "SECRET" not in repr(client.guard.health())
 
 
+async def test_those_who_wait_for_a_place_hear_of_a_429_too(clock, httpx_mock):
+    """A queue must not be emptied onto a source that has just asked to be left alone."""
+    client = PartnerClient(AiohttpPool(), limits=Limits(concurrency=1), clock=clock)
+
+    async def busy(_request):
+        await asyncio.sleep(0.01)
+        return httpx.Response(429, headers={"Retry-After": "30"})
+
+    httpx_mock.add_callback(busy)
+    replies = await asyncio.gather(*(call(client) for _ in range(4)))
+    assert [reply.status for reply in replies] == [429, 0, 0, 0]
+    assert {(reply.fault, reply.retry_after) for reply in replies[1:]} == {("too_many_requests", 30)}
+    clock.advance(31)
+    httpx_mock.add_response(json={})
+    assert (await call(client)).status == 200
+
+
+async def test_nothing_is_sent_when_there_is_no_time_left(client, httpx_mock):
+    """A deadline that has passed costs the source nothing."""
+    reply = await client.call(httpx.Request("GET", URL), deadline=asyncio.get_running_loop().time())
+    assert reply.fault == "deadline"
+    assert not httpx_mock.get_requests()
+
+
 def test_a_reply_shows_its_status_only():
     """Data and headers of a reply are in no repr."""
     shown = repr(Reply(status=200, data={"nom": "SECRET"}, headers=[(b"a", b"SECRET")]))
