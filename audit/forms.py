@@ -1,8 +1,9 @@
 """The shapes a journal member may take: every string is an identifier, a code or a hash, never free text.
 
-Each form is a function `object -> bool`. Refuses anything in which a name, a number of a person or an address
-would fit: no blank, no capital, no accent, no `@` outside `exchange@version`, no run of digits other than a
-SIRET. Words that recur (fields, slugs, codes) are remembered, at most a few thousand, accepted ones only.
+Each form is a function `object -> bool`. Refuses anything in which a name, a number of a person or an address would
+fit: no blank, no capital, no accent, no `@` outside `exchange@version`, no run of five digits in a word. Hashes, keys
+and a SIRET have their exact length. Words that recur (fields, slugs, codes) are remembered, at most a few thousand,
+accepted ones only.
 """
 
 import re
@@ -58,32 +59,34 @@ class _Unique:
     def each(self, values: Collection[Any]) -> bool:
         """Accept all of these in one match."""
         try:
-            return self._all_match("\n".join([*values, ""])) is not None
+            lines = "\n".join([*values, ""])
         except TypeError:  # something that is no string
             return False
+        return self._all_match(lines) is not None and lines.count("\n") == len(values)
 
 
 _CODE = r"[a-z][a-z_]{1,39}"
-_NAME = r"[a-z][a-z0-9_]{0,39}"
+_NAME = r"(?![a-z0-9_]*[0-9]{5})[a-z][a-z0-9_]{0,39}"
+_SLUG = r"(?!.*[0-9]{5})[a-z](?:-?[a-z0-9])"
 
-slug = _Word(r"[a-z](?:-?[a-z0-9]){1,40}")
+slug = _Word(rf"{_SLUG}{{1,40}}")
 field = _Word(rf"{_NAME}\.{_NAME}")
 dataset = _Word(_NAME)
 purpose = _Word(rf"{_NAME}(?:\.{_NAME}){{0,2}}")
 code = _Word(_CODE)
-exchange = _Word(r"[a-z](?:-?[a-z0-9]){1,60}@[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}")
+exchange = _Word(rf"{_SLUG}{{1,60}}@[0-9]{{1,4}}(?:\.[0-9]{{1,4}}){{0,2}}")
 obligation = _Word(
-    rf"{_CODE}(?::{_NAME}(?::-?[0-9]{{1,9}})?)?"
+    rf"{_CODE}(?::{_NAME}(?::-?[0-9]{{1,7}})?)?"
     r"|predicate:(?:lt|le|gt|ge|eq):[0-9]{4}-[0-9]{2}-[0-9]{2}"  # a date written in the catalogue, nobody's
 )
-scope = _Word(r"[a-z][a-z_]{0,39}(?:[.:][a-z][a-z0-9_]{0,39}){0,3}")
-actor = _Unique(r"[0-9a-f]{32}|batch:[a-z](?:-?[a-z0-9]){1,40}")
+scope = _Word(rf"{_CODE}(?:[.:]{_NAME}){{0,3}}")
+actor = _Unique(rf"[0-9a-f]{{32}}|batch:{_SLUG}{{1,40}}")
 siret = _Unique(r"[0-9]{14}")
 hex128 = _Unique(r"[0-9a-f]{32}")
 hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
 commitment = _Unique(r"[A-Za-z0-9_-]{32}")
 thumbprint = _Unique(r"[A-Za-z0-9_-]{43}")
-origin = _Word(r"[a-z][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
+origin = _Word(r"(?!.*[0-9]{5})[a-z][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
 
 
 def text(value: object) -> bool:

@@ -52,7 +52,8 @@ PERSONAL = [
     "Élodie Morvan", "Morvan", "MORVAN", "Le Goff", "Jean-Baptiste", "D'Arc", "o'connor", "élodie", "marie dupont",
     "2 85 05 35 238 048 14", "2850535238048", "285053523804814", "12345678901", "1234567/demandeur",
     "elodie.morvan@exemple.fr", "elodie@exemple", "06 12 34 56 78", "0612345678", "+33612345678", "1985-05-12",
-    "3 rue des Lilas", "35000 RENNES", "35000", "", " ", "n/a ?", "<b>", 'x"y', "a\nb", "a\u00a0b", "٣٥٠٠٠",
+    "3 rue des Lilas", "35000 RENNES", "35000", "n2850535238048", "ft-12345678901",
+    "a_0612345678", "", " ", "n/a ?", "<b>", 'x"y', "a\nb", "a\u00a0b", "٣٥٠٠٠",
 ]  # fmt: skip
 NUMBERS = [2850535238048, 285053523804814, 12345678901, 612345678901, -1, 1.5, None]
 
@@ -132,6 +133,13 @@ def test_words_of_an_enumeration_are_words():
         MOVED = "moved_away"
 
     check("exchange.undelivered", {**SAMPLES["exchange.undelivered"], "reason": Reason.MOVED})
+
+
+def test_a_line_break_does_not_make_two_values_of_one():
+    """Values that are checked together are still checked one by one."""
+    double = "A" * 32 + "\n" + "A" * 32
+    with pytest.raises(EntryInvalid):
+        check("exchange.released", {**SAMPLES["exchange.released"], "commits": {"rsa.since": double}})
 
 
 def test_a_list_says_nothing_twice():
