@@ -32,15 +32,9 @@ def main() -> int:
     except NotMeasuredError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 2
-    met = report.met(
-        results.get("exchange", {}).get("one", {}),
-        decide=results.get("decide", {}).get("other person, other fields, other time, p99"),
-        points=results.get("memory", []),
-        appends=results.get("append", []),
-    )
+    met = report.met(results)
     print("\n## targets\n", *(f"{'met   ' if each else 'MISSED'} {sentence}" for sentence, each in met), sep="\n")
     if arguments.keep:
-        results["met"] = met
         pages.write(results)
     return 0 if all(each for _, each in met) else 1
 

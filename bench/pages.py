@@ -55,8 +55,9 @@ def _tables(known: Mapping[str, Any]) -> dict[str, str]:
     ):
         if name in known:
             tables[name] = told(known[name])
-    if "met" in known:
-        tables["met"] = "\n".join(f"- {'met' if each else '**missed**'}: {sentence}" for sentence, each in known["met"])
+    tables["met"] = "\n".join(
+        f"- {'met' if each else '**missed**'}: {sentence}" for sentence, each in report.met(known)
+    )
     return tables
 
 
