@@ -74,10 +74,6 @@ class Catalogue:
         """Give the purposes a recipient may ask for."""
         return tuple(sorted(purpose for who, purpose in self.tables if who == recipient))
 
-    def scopes_for(self, recipient: str) -> tuple[str, ...]:
-        """Give the OAuth scopes a recipient may hold: one per purpose."""
-        return tuple(f"exchange:{purpose}" for purpose in self.purposes_for(recipient))
-
     def request_fields(self, recipient: str, purpose: str) -> RequestFields:
         """Give what an authorisation covers: per source, and which fields need explicit consent."""
         return describe.request_fields(self.tables.get((recipient, purpose)))

@@ -45,7 +45,6 @@ def describe(catalogue: "Catalogue", recipient: str) -> dict[str, Any]:
         "purposes": [
             {
                 "purpose": purpose,
-                "scope": f"exchange:{purpose}",
                 "sentence": dict(catalogue.purposes[purpose].sentence),
                 "basis": catalogue.basis_of(recipient, purpose),
                 "exchanges": [
@@ -74,6 +73,7 @@ def _exchange(catalogue: "Catalogue", exchange: Exchange, *, table: Table) -> di
         "datasets": [
             {
                 "dataset": dataset,
+                "scope": f"data:{dataset}",
                 "many": catalogue.vocabulary.datasets[dataset].many,
                 "sentence": dict(catalogue.vocabulary.datasets[dataset].sentence),
                 "fields": [_field(rule) for rule in rules if rule.field.dataset == dataset],

@@ -150,7 +150,6 @@ def test_basis_sources_and_purposes_are_those_of_the_active_exchanges() -> None:
     assert CATALOGUE.sources_of("partner-q", "gamma") == ()
     assert CATALOGUE.purposes_for("partner-p") == ("alpha.one", "beta.two")
     assert CATALOGUE.purposes_for("src-one") == ()
-    assert CATALOGUE.scopes_for("partner-p") == ("exchange:alpha.one", "exchange:beta.two")
 
 
 def test_what_an_authorisation_covers() -> None:
@@ -213,7 +212,7 @@ def test_a_recipient_reads_what_it_may_ask_for() -> None:
     """The description says what is decided: releases with floors applied, denials as never."""
     described = CATALOGUE.describe("partner-q")
     assert described["catalogue"] == CATALOGUE.digest
-    assert [purpose["scope"] for purpose in described["purposes"]] == ["exchange:alpha.one", "exchange:beta.two"]
+    assert [purpose["purpose"] for purpose in described["purposes"]] == ["alpha.one", "beta.two"]
     one, two = described["purposes"]
     assert one["basis"] == "legal_obligation"
     assert {field["field"]: field["release"] for field in one["exchanges"][0]["datasets"][0]["fields"]} == {
@@ -227,6 +226,7 @@ def test_a_recipient_reads_what_it_may_ask_for() -> None:
         {"limit": 4, "per": "month"},
     )
     assert three["agents"] == {"roles": ["adviser", "clerk"], "assurance": "low", "batch": True}
+    assert [dataset["scope"] for dataset in three["datasets"]] == ["data:d", "data:s"]
     assert three["datasets"][1]["fields"] == [
         {"field": "s.b", "type": "bool", "release": "clear", "explicit_consent": False, "special": "health"}
     ]

@@ -309,6 +309,16 @@ def test_the_recipient_hears_withheld_where_the_reason_reveals_the_person() -> N
     assert decision.told() == {"withheld": ["e.c"]}
 
 
+def test_a_refusal_of_everything_reaches_fields_that_no_exchange_lists() -> None:
+    """Listed, unlisted or unknown, a field gets the reason that stops the whole request."""
+    asked = facts(fields=("d.a", "d.word", "odd"), authorisation=None)
+    assert {verdict.field: verdict.rule for verdict in decide(asked, CATALOGUE).verdicts} == {
+        "d.a": "one@1#bases",
+        "d.word": "default#no_authorisation",
+        "odd": "default#no_authorisation",
+    }
+
+
 def test_no_field_asked_gives_no_verdict() -> None:
     """Nothing asked, nothing said."""
     assert decide(facts(fields=()), CATALOGUE).verdicts == ()

@@ -42,6 +42,7 @@ def test_an_obligation_is_its_text() -> None:
 def test_a_text_that_is_not_exactly_an_obligation_is_none(text: str) -> None:
     """Nothing is guessed from a text nobody wrote; what reads but means nothing applies to no field."""
     read = parse(text)
+    assert parse("hash") is None
     assert read is None or not any(applicable(read, field(kind, "d.c")) for kind in FieldType)
 
 
@@ -83,6 +84,8 @@ def test_strictness_is_transitive() -> None:
         ("truncate:day", "truncate:month", "truncate:month"),
         ("generalise:decade", "truncate:month", "generalise:decade"),
         ("generalise:year", "truncate:year", "generalise:year"),
+        ("truncate:year", "generalise:decade", "generalise:decade"),
+        ("generalise:year", "generalise:decade", "generalise:decade"),
         ("generalise:band:50", "generalise:band:100", "generalise:band:100"),
         ("generalise:band:30", "generalise:band:100", None),
         ("mask:last:4", "mask:last:2", "mask:last:2"),
