@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -110,14 +111,14 @@ def create_key(path: Path, name: str) -> Ed25519Signer:
     seed = secrets.token_bytes(32)
     signer = Ed25519Signer(name, seed)
     text = f"{_PRIVATE}{name}+{signer.vkey.key_id.hex()}+{base64.b64encode(_ED25519 + seed).decode()}\n"
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise KeyRefused(f"{path} exists: a key is never overwritten") from None
-    with os.fdopen(file, "w") as handle:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as handle:  # mode 0600; whole or not there at all
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())
+        try:
+            os.link(handle.name, path)
+        except FileExistsError:
+            raise KeyRefused(f"{path} exists: a key is never overwritten") from None
     return signer
 
 

@@ -78,6 +78,8 @@ class Snapshots:
     ) -> Snapshot:
         """By the partner's pseudonym for the person, else by its own reference; raises `PersonUnknown`."""
         if pseudonym is not None:
+            if "\0" in pseudonym:  # PostgreSQL holds none: it would refuse the whole batch
+                raise PersonUnknown("this partner has no such person")
             ask = (partner, pseudonym, "", purpose)
         elif reference is not None:
             ask = (partner, "", self._blind.of_reference(partner, reference), purpose)

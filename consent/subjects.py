@@ -141,6 +141,8 @@ class People:
 
     async def resolve(self, *, partner: str, pseudonym: str | None = None, reference: str | None = None) -> SubjectId:
         """The person a partner names by its pseudonym or by its own reference; `PersonUnknown` otherwise."""
+        if pseudonym is not None and "\0" in pseudonym:  # PostgreSQL holds none
+            raise PersonUnknown("this partner has no such person")
         names, references = models.partner_subject, models.reference
         query = sa.select(names.c.subject).where(names.c.partner == partner, names.c.pseudonym == pseudonym)
         if pseudonym is None and reference is not None:

@@ -105,7 +105,7 @@ def _dataset(
                 field.partition(".")[2]: how for field, how in transforms.items() if field in left and how != "clear"
             },
         }
-    elif source is not None:
+    elif source is not None and state != "withheld":  # a hidden dataset has no source to name: look the same
         body["provenance"] = {"source": source}
     if state == "unavailable" and fetched is not None:
         body["retry_after"] = fetched.retry_after if fetched.retry_after is not None else _RETRY_SECONDS

@@ -6,7 +6,9 @@ PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions through `ru
 """
 
 import asyncio
+import os
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -83,12 +85,15 @@ class SqliteDatabase(Database):
         )
         _durable_sqlite(self._engine)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._path = url.database
+        self._file: tuple[int, int] | None = None
         self._reader: Connection | None = None
         self._writer: Connection | None = None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.read`."""
         try:
+            self._present()
             if self._reader is None:
                 self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             return work(self._reader)
@@ -101,14 +106,18 @@ class SqliteDatabase(Database):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.write`."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        asked = time.monotonic()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, asked)
 
-    def _transact(self, work: Callable[[Connection], T]) -> T:
+    def _transact(self, work: Callable[[Connection], T], asked: float) -> T:
+        if time.monotonic() - asked > _SQLITE_BUSY_MS / 1000:
+            raise StoreUnavailable("waited too long for its turn")  # each would wait anew for whoever holds the lock
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
             self._writer.exec_driver_sql("BEGIN IMMEDIATE")
             result = work(self._writer)
+            self._present()
             self._writer.commit()
         except IntegrityError:
             self._rollback()
@@ -122,6 +131,21 @@ class SqliteDatabase(Database):
             self._rollback()
             raise
         return result
+
+    def _present(self) -> None:
+        """Refuse to go on with a file that was moved or replaced: what is written to it nobody finds again.
+
+        SQLite itself checks this outside WAL mode only. The file comes back, or the process is started anew.
+        """
+        try:
+            status = os.stat(self._path or "")  # noqa: PTH116  on every read: a Path would cost more than the call
+            now = (status.st_dev, status.st_ino)
+        except OSError:
+            now = None
+        if self._file is None:
+            self._file = now
+        elif now != self._file:
+            raise StoreUnavailable("the file of the database is gone")
 
     def _rollback(self) -> None:
         if self._writer is None:

@@ -67,6 +67,8 @@ async def exchange(
     `line` is the request's log line. Raises the refusals of `problems.py`; then nothing has left.
     """
     who = acting(caller, batch_job=wanted.batch_job, key=services.keys.actors)
+    if wanted.purpose not in services.catalogue.purposes:  # the caller's own words enter neither journal nor log
+        raise Refusal("purpose_unknown", errors=[{"pointer": "/purpose", "reason": "unknown"}])
     fields = services.catalogue.expand(caller.partner.id, wanted.purpose, wanted.names)
     ref = secrets.token_hex(16)
     common: dict[str, Json] = {"ref": ref, "org": caller.partner.id, "purpose": wanted.purpose, "actor": who.tag}
@@ -92,6 +94,8 @@ async def exchange(
     if not answer.tells(states):
         members = {**outcome, "reason": "sources_unavailable"}
         await services.journal.append(Draft(type="exchange.undelivered", members=members, time=later, subject=subject))
+        if "unavailable" not in states.values():  # the sources had none of it: the same answer as for a hidden field
+            raise Refusal("exchange_denied", reasons=sorted(set(hidden.values())), entry=appended.index)
         raise Refusal("sources_unavailable", retry_after=answer.retry_after(fetched), entry=appended.index)
     seed = new_seed()
     released = await services.journal.append(  # g

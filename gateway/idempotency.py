@@ -3,7 +3,7 @@
 The answer is never stored: a repeat is decided and fetched afresh (GDPR art. 5(1)(e)).
 """
 
-import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,18 +27,30 @@ class Repeat:
     counted: bool
 
     def count(self, connection: Connection, _index: int) -> None:
-        """Remember, in the transaction of the release, that this exchange is now counted."""
-        connection.execute(
-            sa.update(table).where(table.c.partner == self.partner, table.c.key == self.key).values(counted=True)
-        )
+        """Remember, in the transaction of the release, that this exchange is now counted.
+
+        Of several at once the first counts; the others must be decided again, as repeats of a counted one.
+        """
+        mine = (table.c.partner == self.partner, table.c.key == self.key)
+        change = sa.update(table).where(*mine, table.c.counted == sa.literal(self.counted)).values(counted=True)
+        if not connection.execute(change).rowcount:
+            raise Refusal("contended")
 
 
-async def claim(store: Store, *, partner: str, key: str, body: str, now: int) -> Repeat:
-    """Take the key for this body, or recognise a repeat; raises `idempotency_key_reused` for another body."""
-    name = hashlib.sha256(key.encode()).hexdigest()
-    row = {"partner": partner, "key": name, "body": body, "counted": False, "expires_at": now + LIFE_MS}
+async def claim(store: Store, *, partner: str, key: str, body: bytes, secret: bytes, now: int) -> Repeat:
+    """Take the key for this body, or recognise a repeat; raises `idempotency_key_reused` for another body.
+
+    Both are kept as HMACs: a plain digest of a file number is found by trying them all.
+    """
+    name = _named(secret, b"key\0" + key.encode())
+    sent = _named(secret, b"body\0" + body)
+    row = {"partner": partner, "key": name, "body": sent, "counted": False, "expires_at": now + LIFE_MS}
     counted = await store.write(lambda connection: _claim(connection, row, now))
     return Repeat(partner=partner, key=name, counted=counted)
+
+
+def _named(secret: bytes, text: bytes) -> str:
+    return hmac.digest(secret, text, "sha256").hex()
 
 
 def _claim(connection: Connection, row: dict[str, Any], now: int) -> bool:

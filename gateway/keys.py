@@ -6,13 +6,16 @@ actors         names professionals in the journal
 token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit.errors import KeyRefused
 from audit.keys import Ed25519Signer, create_key, load_key
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.keys import load as load_token_keys
@@ -32,6 +35,7 @@ class GatewayKeys:
     kek: bytes = field(repr=False)
     blind: bytes = field(repr=False)
     actors: bytes = field(repr=False)
+    repeats: bytes = field(repr=False)
     tokens: TokenKeys = field(repr=False)
     log: Ed25519Signer = field(repr=False)
     receipt: Ed25519Signer = field(repr=False)
@@ -46,6 +50,7 @@ def load(settings: Settings) -> GatewayKeys:
         kek=_secret(folder / "kek.key"),
         blind=_derived(master, b"passerelle-blind-index/v1"),
         actors=_derived(master, b"passerelle-actors/v1"),
+        repeats=_derived(master, b"passerelle-repeats/v1"),
         tokens=load_token_keys(folder / "token.pem"),
         log=_signer(folder / "log.key", settings.origin),
         receipt=_signer(folder / "receipt.key", f"{settings.origin}/receipt"),
@@ -71,15 +76,20 @@ def _secret(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "wb") as handle:
+    """Make the file whole or not at all; when another process was first, its file stays."""
+    with tempfile.NamedTemporaryFile(dir=path.parent) as handle:  # mode 0600
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(handle.name, path)
 
 
 def _signer(path: Path, name: str) -> Ed25519Signer:
-    signer = load_key(path) if path.exists() else create_key(path, name)
+    if not path.exists():
+        with contextlib.suppress(KeyRefused):  # another process was first
+            create_key(path, name)
+    signer = load_key(path)
     if signer.name != name:
         raise KeyFileRefused(f"{path} is the key of another log: {signer.name}")
     return signer

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import idempotency
-from gateway.api.requests import Body, Person, digest, idempotency_key, parse, read_body
+from gateway.api.requests import Body, Person, idempotency_key, parse, read_body
 from gateway.exchange import Wanted, exchange
 from gateway.services import Services
 from policies.catalogue import Catalogue
@@ -36,7 +36,7 @@ async def post_exchange(request: Request) -> Response:
     caller.require(*scopes(names, services.catalogue))
     key = idempotency_key(request.headers)
     repeat = key and await idempotency.claim(
-        services.store, partner=caller.partner.id, key=key, body=digest(raw), now=now
+        services.store, partner=caller.partner.id, key=key, body=raw, secret=services.keys.repeats, now=now
     )
     wanted = Wanted(
         pseudonym=asked.subject.pseudonym,

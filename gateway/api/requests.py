@@ -1,17 +1,20 @@
 """Reads a request: size, media type, JSON, members. A mistake is named by its pointer, never by its value."""
 
-import hashlib
+import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from consent.identifiers import KINDS
 from gateway.problems import Refusal
 
 MAX_BODY = 64 * 1024
+_NAMES = frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"}) | KINDS
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 T = TypeVar("T", bound=BaseModel)
 
@@ -52,22 +55,29 @@ async def read_body(request: Request) -> bytes:
 def parse(model: type[T], raw: bytes) -> T:
     """The body as `model`; raises `malformed_request` with one pointer (RFC 6901) per mistake."""
     try:
-        return model.model_validate(orjson.loads(raw))
-    except orjson.JSONDecodeError:
+        content = orjson.loads(raw)
+        json.loads(raw, object_pairs_hook=_once)  # orjson keeps the last of two members without a word
+        return model.model_validate(content)
+    except (orjson.JSONDecodeError, RecursionError):
         raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "not_json"}]) from None
     except ValidationError as error:
         raise Refusal("malformed_request", errors=_mistakes(error)) from None
 
 
+def _once(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "member_repeated"}])
+
+
 def _mistakes(error: ValidationError) -> list[dict[str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [{"pointer": _pointer(mistake["loc"], mistake["type"]), "reason": mistake["type"]} for mistake in found[:20]]
+    return [{"pointer": _pointer(mistake["loc"]), "reason": mistake["type"]} for mistake in found[:20]]
 
 
-def _pointer(location: tuple[int | str, ...], kind: str) -> str:
-    # the name of a member nobody knows is input too: point at its parent
-    known = location[:-1] if kind == "extra_forbidden" else location
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in known)
+def _pointer(location: tuple[int | str, ...]) -> str:
+    # the name of a member nobody knows is input too, and a union's branch is ours alone: point at the parent
+    known = takewhile(lambda part: isinstance(part, int) or part in _NAMES, location)
+    return "".join(f"/{part}" for part in known)
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
@@ -76,11 +86,6 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise Refusal("idempotency_key_invalid")
     return key
-
-
-def digest(raw: bytes) -> str:
-    """Names a body without keeping it: two bodies differ as soon as a byte does."""
-    return hashlib.sha256(raw).hexdigest()
 
 
 def members(**given: Any) -> dict[str, Any]:

@@ -124,3 +124,16 @@ async def test_other_peoples_keys_do_not_disturb_each_other(each_world: World) -
     exchanges = (each_world.ask("ml-brume", pseudonym, YOUTH, ["rsa"], headers=key()) for _ in range(20))
     assert [answer.status_code for answer in await asyncio.gather(*exchanges)] == [200] * 20
     assert await uses(each_world, "ml-brume", YOUTH, pseudonym) == {20}
+
+
+async def test_concurrent_repeats_count_once(each_world: World) -> None:
+    """Same key, same body, at once: one use."""
+    pseudonym = await each_world.ready("ml-brume", YOUTH)
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    answers = await asyncio.gather(
+        *(each_world.ask("ml-brume", pseudonym, YOUTH, ["rsa"], headers=headers) for _ in range(6))
+    )
+    assert {a.status_code for a in answers} <= {200, 409}
+    assert any(a.status_code == 200 for a in answers)
+    found = await each_world.bed.services.snapshots.get(partner="ml-brume", purpose=YOUTH, pseudonym=pseudonym)
+    assert set(found.uses.values()) == {1}
