@@ -6,6 +6,7 @@ recompute and nobody else; France Travail the name, because its contract require
 
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from connectors.base import AskActor
 from gateway.oauth.verification import Caller
@@ -47,6 +48,7 @@ def acting(caller: Caller, *, batch_job: str | None, key: bytes) -> Acting:
     )
 
 
+@lru_cache(maxsize=4_096)
 def actor_tag(key: bytes, partner: str, professional: str) -> str:
     """The journal's name of a professional: HMAC-SHA256 over partner and id, 128 bits, hex."""
     return hmac.digest(key, b"passerelle-actor/v1\0%b\0%b" % (partner.encode(), professional.encode()), "sha256")[

@@ -7,6 +7,7 @@ person and one the source did not supply are told alike (`withheld`).
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from connectors.base import Fetched, Outcome
@@ -67,55 +68,44 @@ def datasets(
 ) -> dict[str, Any]:
     """Every dataset asked for, by name; `hidden` is what `withheld` gave."""
     sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}
-    return {
-        name: _dataset(
-            state,
-            source=sources.get(name),
-            many=catalogue.vocabulary.datasets[name].many,
-            fetched=fetched.get(name),
-            rows=minimised.values.get(name, []),
-            transforms=minimised.transforms,
-            withheld={
-                field.partition(".")[2]: reason for field, reason in hidden.items() if field.partition(".")[0] == name
-            },
-        )
-        for name, state in states.items()
-    }
+    reasons = _by_dataset(hidden)
+    reduced = _by_dataset({field: how for field, how in minimised.transforms.items() if how != "clear"})
+    known = catalogue.vocabulary.datasets
+    found: dict[str, Any] = {}
+    for name, state in states.items():
+        body: dict[str, Any] = {"state": state}
+        each = fetched.get(name)
+        if state == "released" and each is not None:
+            start = len(name) + 1
+            rows = [{field[start:]: value for field, value in row.items()} for row in minimised.values[name]]
+            body["items" if known[name].many else "values"] = rows if known[name].many else rows[0]
+            body["provenance"] = {
+                "source": sources[name],
+                "collected_at": instant(each.collected_at),
+                "transformations": reduced.get(name, {}),
+            }
+        elif each is not None and state != "withheld":  # a hidden dataset has no source to name: look the same
+            body["provenance"] = {"source": sources[name]}
+        if state == "unavailable" and each is not None:
+            body["retry_after"] = each.retry_after if each.retry_after is not None else _RETRY_SECONDS
+        if state != "released" and each is not None and each.detail in _TOLD:
+            body["detail"] = each.detail
+        if name in reasons:
+            body["withheld"] = reasons[name]
+        found[name] = body
+    return found
 
 
-def _dataset(
-    state: str,
-    *,
-    source: str | None,
-    many: bool,
-    fetched: Fetched | None,
-    rows: list[dict[str, Any]],
-    transforms: Mapping[str, str],
-    withheld: Mapping[str, str],
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"state": state}
-    if state == "released" and fetched is not None:
-        values = [{field.partition(".")[2]: value for field, value in row.items()} for row in rows]
-        body |= {"items": values} if many else {"values": values[0]}
-        left = {field for row in rows for field in row}
-        body["provenance"] = {
-            "source": source,
-            "collected_at": instant(fetched.collected_at),
-            "transformations": {
-                field.partition(".")[2]: how for field, how in transforms.items() if field in left and how != "clear"
-            },
-        }
-    elif source is not None and state != "withheld":  # a hidden dataset has no source to name: look the same
-        body["provenance"] = {"source": source}
-    if state == "unavailable" and fetched is not None:
-        body["retry_after"] = fetched.retry_after if fetched.retry_after is not None else _RETRY_SECONDS
-    if state != "released" and fetched is not None and fetched.detail in _TOLD:
-        body["detail"] = fetched.detail
-    if withheld:
-        body["withheld"] = dict(withheld)
-    return body
+def _by_dataset(said: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What is said of fields, gathered by their dataset."""
+    gathered: dict[str, dict[str, str]] = {}
+    for field, what in said.items():
+        dataset, _, name = field.partition(".")
+        gathered.setdefault(dataset, {})[name] = what
+    return gathered
 
 
+@lru_cache(maxsize=256)  # the moments of one exchange are often the same millisecond
 def instant(milliseconds: int) -> str:
     """RFC 3339, UTC, milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -186,6 +186,8 @@ class PostgresDatabase(Database):
                 "server_settings": {
                     "application_name": "passerelle",
                     "synchronous_commit": "on",
+                    "plan_cache_mode": "force_generic_plan",  # few statements, arrays as arguments: one plan fits
+                    "jit": "off",
                     "lock_timeout": "5s",
                     "idle_in_transaction_session_timeout": "30s",
                 },

@@ -15,12 +15,13 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from audit.canonical import Json
-from audit.commitments import commit, new_seed
+from audit.commitments import commit_all, new_seed
 from audit.journal import Draft
 from connectors.base import Ask, Fetched, Outcome
 from consent.errors import PersonUnknown
@@ -32,6 +33,7 @@ from gateway.idempotency import Repeat
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
+from policies.catalogue import Catalogue
 from policies.decision import Decision, Facts, decide
 from policies.minimisation import Minimised, minimise
 
@@ -69,7 +71,7 @@ async def exchange(
     who = acting(caller, batch_job=wanted.batch_job, key=services.keys.actors)
     if wanted.purpose not in services.catalogue.purposes:  # the caller's own words enter neither journal nor log
         raise Refusal("purpose_unknown", errors=[{"pointer": "/purpose", "reason": "unknown"}])
-    fields = services.catalogue.expand(caller.partner.id, wanted.purpose, wanted.names)
+    fields = _expanded(services.catalogue, caller.partner.id, wanted.purpose, wanted.names)
     ref = secrets.token_hex(16)
     common: dict[str, Json] = {"ref": ref, "org": caller.partner.id, "purpose": wanted.purpose, "actor": who.tag}
     case = _Case(caller=caller, wanted=wanted, who=who, fields=fields, common=common)
@@ -119,6 +121,11 @@ async def exchange(
         "datasets": answer.datasets(services.catalogue, decision, fetched, minimised, states=states, hidden=hidden),
         "proof": {"seed": answer.base64url(seed), "receipt": services.receipt(released)},
     }
+
+
+@lru_cache(maxsize=1_024)  # partners ask for the same few sets of names again and again
+def _expanded(catalogue: Catalogue, recipient: str, purpose: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return catalogue.expand(recipient, purpose, names)
 
 
 async def _identify(services: Services, case: _Case, *, now: int) -> Snapshot:
@@ -202,13 +209,16 @@ async def _fetch(services: Services, case: _Case, decision: Decision, person: Sn
 
 def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, Json]:
     """Commitments to what leaves: to the value, or for a list to the column of values."""
-    many = services.catalogue.vocabulary.datasets
-    commits: dict[str, Json] = {}
+    known = services.catalogue.vocabulary.datasets
+    values: dict[str, Json] = {}
     for name in minimised.transforms:
         dataset = name.partition(".")[0]
-        values: list[Json] = [row.get(name) for row in minimised.values[dataset]]
-        if many[dataset].many or values:
-            commits[name] = commit(seed, name, values if many[dataset].many else values[0])
+        column: list[Json] = [row.get(name) for row in minimised.values[dataset]]
+        if known[dataset].many:
+            values[name] = column
+        elif column:
+            values[name] = column[0]
+    commits: dict[str, Json] = {**commit_all(seed, values)}
     reduced = {name: how for name, how in minimised.transforms.items() if how != "clear"}
     return {"commits": commits} | ({"transforms": reduced} if reduced else {})
 

@@ -1,5 +1,7 @@
 """`POST /v1/exchanges`: the one hot route. Parses, calls the use case, returns a ready response."""
 
+from functools import lru_cache
+
 import orjson
 from pydantic import Field
 from starlette.requests import Request
@@ -50,9 +52,10 @@ async def post_exchange(request: Request) -> Response:
     return Response(orjson.dumps(answer), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
-def scopes(names: tuple[str, ...], catalogue: Catalogue) -> set[str]:
+@lru_cache(maxsize=1_024)
+def scopes(names: tuple[str, ...], catalogue: Catalogue) -> frozenset[str]:
     """One scope per dataset; raises UnknownName for a name that is no dataset's and no field's."""
     for position, name in enumerate(names):
         if name not in catalogue.vocabulary.fields and name not in catalogue.vocabulary.datasets:
             raise UnknownName("dataset or field", position)
-    return {f"data:{name.partition('.')[0]}" for name in names}
+    return frozenset(f"data:{name.partition('.')[0]}" for name in names)
