@@ -11,6 +11,7 @@ import yaml
 
 from policies import catalogue
 from policies.errors import CatalogueInvalid, UnknownName
+from policies.tables import pattern_matches
 from tests.unit.policies.factories import (
     DAY,
     DENIALS,
@@ -139,6 +140,24 @@ def test_an_unknown_name_is_told_by_its_place_only() -> None:
         CATALOGUE.expand("partner-p", "alpha.one", ["d", "2840135238042"])
     assert (refused.value.code, refused.value.kind, refused.value.position) == ("unknown_name", "dataset or field", 1)
     assert "2840135238042" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matched"),
+    [
+        (None, "d.a", True),
+        ("*", "d.a", True),
+        ("d.*", "d.a", True),
+        ("d.*", "dd.a", False),
+        ("d.*", "d", False),
+        ("d.a", "d.a", True),
+        ("d.a", "d.ab", False),
+        ("alpha.*", "alpha.one.two", True),
+    ],
+)
+def test_a_pattern_ends_at_its_dot(*, pattern: str | None, name: str, matched: bool) -> None:
+    """A wildcard covers what is below a name, not what merely begins like it."""
+    assert pattern_matches(pattern, name) is matched
 
 
 def test_basis_sources_and_purposes_are_those_of_the_active_exchanges() -> None:

@@ -277,11 +277,12 @@ def test_a_truncation_asks_the_source_for_what_it_keeps() -> None:
     catalogue = small(
         [exchange("one", source="src-two", fields={"e.address": {"release": "truncate", "to": "commune"}})]
     )
-    decision = decide(
-        facts(fields=("e.address",), authorisation=authorisation(fields=frozenset({"e.address"}))), catalogue
-    )
+    asked = facts(fields=("e.address",), authorisation=authorisation(fields=frozenset({"e.address"})))
+    decision = decide(asked, catalogue)
     assert decision.sources == {"src-two": ("e.address", "e.commune")}
     assert decision.permitted == ("e.address",)
+    clear = small([exchange("one", source="src-two", fields={"e.address": {"release": "clear"}})])
+    assert decide(asked, clear).sources == {"src-two": ("e.address",)}
 
 
 def test_the_source_sets_a_floor_for_everyone() -> None:

@@ -36,6 +36,9 @@ CLEAR = {"release": "clear"}
 CARRIED_OUT = [
     ("d.a", CLEAR, 7, 7),
     ("d.a", CLEAR, None, None),
+    ("d.a", CLEAR, 2**53 - 1, 2**53 - 1),
+    ("d.a", CLEAR, 1 - 2**53, 1 - 2**53),
+    ("d.word", CLEAR, "x" * 4096, "x" * 4096),
     ("d.sure", CLEAR, True, True),
     ("d.on", CLEAR, "2026-02-28", "2026-02-28"),
     ("d.word", CLEAR, "Évry", "Évry"),
@@ -100,6 +103,8 @@ def test_the_obligation_carried_out_is_told() -> None:
         ("d.word", b"x"),
         ("d.word", "x" * 4097),
         ("d.word", "\ud83d"),
+        ("d.word", "\ud800"),
+        ("d.word", "x\udfff"),
         ("d.word", {"a": 1}),
         ("d.on", "2026-02-30"),
         ("d.on", "28/02/2026"),
@@ -133,6 +138,7 @@ TRUNCATE = {"release": "truncate", "to": "commune"}
 PSEUDONYMISE = {"release": "pseudonymise"}
 FAILED: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
     ("d.a", {"release": "predicate", "op": "lt", "value": 800}, None, {}),
+    ("d.a", {"release": "predicate", "op": "eq", "value": 800}, None, {}),
     ("d.word", {"release": "mask", "keep": 2}, "1234", {}),
     ("d.word", {"release": "mask", "keep": 0}, "", {}),
     ("e.address", TRUNCATE, "12 rue des Lilas", {}),
@@ -147,6 +153,8 @@ FAILED: list[tuple[str, dict[str, Any], Any, dict[str, Any]]] = [
     ("d.word", PSEUDONYMISE, "Jeanne", {"pseudonymise": broken}),
     ("d.word", PSEUDONYMISE, "Jeanne", {"pseudonymise": same}),
     ("d.word", PSEUDONYMISE, PSEUDONYM, {"pseudonymise": same}),
+    ("d.word", PSEUDONYMISE, "Jeanne", {"pseudonymise": lambda _field, _value: PSEUDONYM[:-1]}),
+    ("d.word", PSEUDONYMISE, "Jeanne", {"pseudonymise": lambda _field, _value: PSEUDONYM.upper()}),
 ]
 
 
@@ -173,6 +181,9 @@ def test_a_pseudonym_stands_for_its_value() -> None:
     """The caller's function makes it, for the field and the value."""
     done = one_value(PSEUDONYMISE, "d.word", "Jeanne", pseudonymise=naming)
     assert done.values == {"d": [{"d.word": PSEUDONYM}]}
+    digits = f"{NIR}{'a' * 19}"
+    done = one_value(PSEUDONYMISE, "d.word", "Jeanne", pseudonymise=lambda _field, _value: digits)
+    assert done.values == {"d": [{"d.word": digits}]}, "a random name is no NIR, whatever its digits"
 
 
 @pytest.mark.parametrize(
