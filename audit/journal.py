@@ -7,7 +7,6 @@ clock, more than 4,096 waiting, releases while nothing is published. RFC 6962 tr
 """
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +15,7 @@ from audit import start
 from audit.batch import Appended, Batch, Change, Draft, Gate
 from audit.errors import EntryInvalid, JournalBusy, JournalUnavailable
 from audit.events import MAX_SKEW_MS, check
+from audit.ids import new_id
 from audit.sequencing import Outcomes, Prepared, prepare, write_batch
 from audit.store import Store
 
@@ -75,7 +75,7 @@ class Journal:
             raise EntryInvalid(
                 f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
             )
-        prepared = prepare(draft, entry_id=secrets.token_hex(16))
+        prepared = prepare(draft, entry_id=new_id())
         if self._closing or self._batcher is None:
             raise JournalUnavailable("the journal is not running")
         if len(self._waiting) >= self._max_waiting:

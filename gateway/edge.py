@@ -1,7 +1,6 @@
 """What surrounds every request: its id, its one log line, its errors, its response headers. Pure ASGI."""
 
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from audit.ids import new_id
 from gateway.logging import place
 from gateway.problems import Refusal, code_of, problem
 from gateway.services import Services
@@ -84,5 +84,5 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             given = str(value, "latin-1").lower()
-            return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    return secrets.token_hex(16)
+            return given if _REQUEST_ID.fullmatch(given) else new_id()
+    return new_id()

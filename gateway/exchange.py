@@ -12,7 +12,6 @@ The walk, the same for every door:
 """
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +21,7 @@ import orjson
 
 from audit.canonical import Json
 from audit.commitments import commit_all, new_seed
+from audit.ids import new_id
 from audit.journal import Draft
 from connectors.base import Ask, Fetched, Outcome
 from consent.errors import PersonUnknown
@@ -72,7 +72,7 @@ async def exchange(
     if wanted.purpose not in services.catalogue.purposes:  # the caller's own words enter neither journal nor log
         raise Refusal("purpose_unknown", errors=[{"pointer": "/purpose", "reason": "unknown"}])
     fields = _expanded(services.catalogue, caller.partner.id, wanted.purpose, wanted.names)
-    ref = secrets.token_hex(16)
+    ref = new_id()
     common: dict[str, Json] = {"ref": ref, "org": caller.partner.id, "purpose": wanted.purpose, "actor": who.tag}
     case = _Case(caller=caller, wanted=wanted, who=who, fields=fields, common=common)
     person = await _identify(services, case, now=now)  # a, b
@@ -240,7 +240,7 @@ def _sealed(person: Snapshot, minimised: Minimised, seed: bytes, *, ref: str) ->
 def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:
     """What must still hold at commit: the epoch, the end of the authorisation, the counts."""
     catalogue, held = services.catalogue, person.authorisation
-    exchanges = {name.partition("@")[0] for name in decision.permits()}
+    exchanges = {str(verdict.exchange).partition("@")[0] for verdict in decision.granted}
     repeated = case.wanted.repeat is not None and case.wanted.repeat.counted
     counts = () if repeated else tuple((catalogue.window(name, now), catalogue.limit(name)) for name in exchanges)
     return EpochGuard(
