@@ -91,7 +91,7 @@ def _release(release: Release, field: Field) -> Iterator[tuple[str, str]]:
 
 def _needs(release: Release, field: Field, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
     for state in release.states:
-        if state not in vocabulary.flags and state.removeprefix("not_") not in vocabulary.flags:
+        if state.removeprefix("not_") not in vocabulary.flags:
             yield "unknown_flag", f"`{state}` is neither a flag nor `not_` and a flag"
     if field.special is None:
         if release.special is not None:

@@ -195,6 +195,7 @@ def test_exchanges_that_do_not_meet_live_together() -> None:
     """Another recipient, another purpose or a retired version is no conflict."""
     small([exchange("one"), exchange("other", recipient=["partner-q"]), exchange("again", purpose="beta.two")])
     small([exchange("one"), exchange("one", version=2, status="retired", bases=PUBLIC_TASK)])
+    small([exchange("one", status="retired", bases=PUBLIC_TASK), exchange("one", version=2)])
 
 
 def test_the_same_exchange_twice_is_refused() -> None:

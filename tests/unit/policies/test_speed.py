@@ -1,13 +1,15 @@
 """A decision costs next to nothing beside the calls to the sources."""
 
 import gc
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import policies
 from policies import catalogue
-from policies.decision import decide
+from policies.catalogue import Catalogue
+from policies.decision import Facts, decide
 from tests.unit.policies.factories import actor, authorisation, facts
 
 ROUNDS, DECISIONS = 5, 1000
@@ -29,13 +31,22 @@ def test_fifty_fields_are_decided_in_a_fifth_of_a_millisecond() -> None:
     )
     assert len(decide(asked, loaded).permitted) == len(wanted) == 28
     gc.collect()
-    best = float("inf")
-    for _ in range(ROUNDS):
-        times = []
-        for number in range(DECISIONS):
-            other = replace(asked, epoch=number, fields=fields[number % 50 :] + fields[: number % 50])
-            begin = time.thread_time_ns()
-            decide(other, loaded)
-            times.append(time.thread_time_ns() - begin)
-        best = min(best, sorted(times)[DECISIONS * 99 // 100])
+    # a coverage run would time its own tracer
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        best = min(p99(asked, loaded) for _ in range(ROUNDS))
+    finally:
+        sys.settrace(tracer)
     assert best < 200_000
+
+
+def p99(asked: Facts, loaded: Catalogue) -> int:
+    times = []
+    for number in range(DECISIONS):
+        turned = asked.fields[number % 50 :] + asked.fields[: number % 50]
+        other = replace(asked, epoch=number, fields=turned)
+        begin = time.thread_time_ns()
+        decide(other, loaded)
+        times.append(time.thread_time_ns() - begin)
+    return sorted(times)[DECISIONS * 99 // 100]
