@@ -82,6 +82,7 @@ class SqliteDatabase(Database):
             url.set(drivername="sqlite+pysqlite"),
             poolclass=sa.NullPool,
             connect_args={"check_same_thread": False},
+            hide_parameters=True,
         )
         _durable_sqlite(self._engine)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
@@ -180,6 +181,7 @@ class PostgresDatabase(Database):
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=False,
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "command_timeout": 15,

@@ -46,9 +46,7 @@ def told(catalogue, flags, rows):
     minimised = minimise(decision, {n: f.rows for n, f in fetched.items()}, catalogue)
     states = answer.states(decision, fetched, minimised)
     hidden = answer.withheld(decision, minimised)
-    return answer.datasets(
-        catalogue, decision, fetched, minimised, states=states, hidden=answer.withheld(decision, minimised)
-    )["household"]
+    return answer.datasets(catalogue, decision, fetched, minimised, states=states, hidden=hidden)["household"]
 
 
 async def test_a_hidden_field_and_an_absent_one_look_the_same(world: World) -> None:

@@ -13,7 +13,7 @@ from audit.journal import Appended, Draft, Journal
 from audit.models import audit_entry
 from consent import models
 from consent.blind import BlindIndex
-from consent.guards import EpochGuard, Gate, SubjectRef
+from consent.guards import Gate, SubjectRef
 from consent.queries import Snapshots
 from consent.records import Authorisations
 from consent.states import By, Request
@@ -92,8 +92,7 @@ class Side:
 
     async def release(self, subject: SubjectId, guard: object, *, journal: Journal | None = None) -> Appended:
         """Append the entry after which data would leave."""
-        members = {"ref": "0" * 32, "org": "ml-brume", "purpose": "support.youth", "actor": "cd" * 16,
-                   "epoch": guard.epoch if isinstance(guard, EpochGuard) else 0, "states": {}}  # fmt: skip
+        members = {"ref": "0" * 32, "org": "ml-brume", "purpose": "support.youth", "actor": "cd" * 16, "states": {}}
         draft = Draft(
             type="exchange.released", members=members, time=self.clock.now,
             subject=SubjectRef(subject, await self.vault.open(subject)), guard=guard, release=True,

@@ -51,7 +51,9 @@ def load(directory: Path) -> catalogue.Catalogue:
 
 def test_a_directory_is_the_catalogue_it_describes(tmp_path: Path) -> None:
     """Read from files or built from contents, it is the same catalogue."""
-    loaded = load(write(tmp_path, small_exchanges()))
+    directory = write(tmp_path, small_exchanges())
+    (directory / "README.md").write_text("Only YAML files are read.")
+    loaded = load(directory)
     assert loaded.digest == CATALOGUE.digest
     assert loaded.tables == CATALOGUE.tables
 
