@@ -6,7 +6,6 @@ import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
-import structlog
 from starlette.routing import Route, Router
 
 from gateway.api.authorisations import post_authorisation_request
@@ -15,11 +14,8 @@ from gateway.api.exchanges import post_exchange
 from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
 from gateway.api.subjects import post_subject
 from gateway.edge import Edge
-from gateway.logging import place
 from gateway.oauth.routes import routes as oauth_routes
 from gateway.services import Services
-
-PUBLISH_EVERY_SECONDS = 1.0
 
 
 def build_app(services: Services) -> Edge:
@@ -27,7 +23,7 @@ def build_app(services: Services) -> Edge:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        publishing = asyncio.create_task(publish(services), name="publisher")
+        publishing = asyncio.create_task(services.publisher.run(services.clock), name="publisher")
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU
@@ -54,15 +50,3 @@ def build_app(services: Services) -> Edge:
         lifespan=lifespan,
     )
     return Edge(router, services)
-
-
-async def publish(services: Services) -> None:
-    """Sign a checkpoint each second when there is news. A refusal to sign is loud, and stops releases by itself."""
-    log = structlog.get_logger()
-    while True:
-        try:
-            await services.publisher.publish_once(services.clock())
-        except Exception as error:  # noqa: BLE001  the next second tries again; releases stop when it lasts
-            code = getattr(error, "code", "internal_error")
-            log.error("checkpoint_refused", code=code, where=place(error))  # noqa: TRY400  never the error's text
-        await asyncio.sleep(PUBLISH_EVERY_SECONDS)

@@ -3,6 +3,7 @@
 Never in a line: a person's name or identifier, a query string, a header, a body, an exception's own text.
 """
 
+import logging
 import sys
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,19 @@ def configure() -> None:
         ],
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
     )
+    logging.basicConfig(handlers=[_Lines()], level=logging.WARNING, force=True)
+
+
+class _Lines(logging.Handler):
+    """What libraries log, in the same form. Only our own and the server's words are repeated: the others may quote."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        spoken = record.name.startswith(("audit.", "uvicorn"))
+        told = {"message": record.getMessage()} if spoken else {}
+        if record.exc_info and record.exc_info[1] is not None:
+            told["where"] = " ".join(place(record.exc_info[1]))
+        structlog.get_logger().log(record.levelno, "log", logger=record.name, **told)
 
 
 def _render(_logger: Any, _method: str, event: Any) -> bytes:

@@ -57,7 +57,7 @@ async def _serve(app: object, *, host: str, port: int) -> None:
         http="httptools",
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_config=None,
         proxy_headers=False,
         server_header=False,
         date_header=True,

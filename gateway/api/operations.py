@@ -28,6 +28,8 @@ async def get_readyz(request: Request) -> Response:
         checks["database"] = "ok"
     except AuditError as error:
         checks["database"] = error.code
+    fault = services.publisher.fault
+    checks["checkpoints"] = "ok" if fault is None else fault.code
     for source, health in services.registry.health().items():
         checks[f"source:{source}"] = health.state
     ready = checks["database"] == "ok"  # a source that is down is normal: the others still answer

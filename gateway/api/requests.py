@@ -86,8 +86,3 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise Refusal("idempotency_key_invalid")
     return key
-
-
-def members(**given: Any) -> dict[str, Any]:
-    """The members that have a value."""
-    return {name: value for name, value in given.items() if value is not None}
