@@ -143,8 +143,8 @@ async def test_the_api_says_that_it_lives_and_is_ready(each_world: World) -> Non
     answer = await each_world.bed.http.get("/readyz")
     assert answer.status_code == 200
     checks = answer.json()["checks"]
-    assert checks["database"] == "ok"
-    assert checks.keys() == {"database", "source:caf-brume", "source:dept-brume", "source:ft-brume"}
+    assert (checks["database"], checks["checkpoints"]) == ("ok", "ok")
+    assert checks.keys() == {"database", "checkpoints", "source:caf-brume", "source:dept-brume", "source:ft-brume"}
 
 
 async def test_the_description_served_is_the_one_of_the_repository(world: World) -> None:
