@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from audit.errors import NoteInvalid
 
 WIDTH = 256
-MAX_ENTRY = 65_535
 
 _PATH = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 

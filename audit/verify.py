@@ -22,15 +22,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from audit import merkle, receipts
+from audit import merkle
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.errors import AuditError, NoteInvalid
 from audit.keys import Vkey, parse_vkey
 from audit.layout import WIDTH, parse_path, tile_path, tiles_of, unpack
 from audit.merkle import HASH_SIZE, CompactRange
 from audit.replay import RULES, Replay
-
-verify_receipt = receipts.verify
 
 CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES)
 

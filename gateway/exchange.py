@@ -13,7 +13,7 @@ The walk, the same for every door:
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -204,7 +204,15 @@ async def _fetch(services: Services, case: _Case, decision: Decision, person: Sn
         )
     deadline = asyncio.get_running_loop().time() + services.deadline
     answers = await services.registry.fetch(asks, deadline=deadline)
-    return {dataset: each for fetched in answers.values() for dataset, each in fetched.items()}
+    found = {dataset: each for fetched in answers.values() for dataset, each in fetched.items()}
+    for source, fetched in answers.items():
+        if services.kinds[source] & person.ambiguous_kinds:  # declared with several values, so never sent
+            found |= {
+                dataset: replace(each, outcome=Outcome.ambiguous, detail="")
+                for dataset, each in fetched.items()
+                if each.detail == "identifier_missing"
+            }
+    return found
 
 
 def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, Json]:

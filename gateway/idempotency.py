@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.store import Store
 from gateway.models import idempotency as table
+from gateway.oauth.models import insert_ignoring
 from gateway.problems import Refusal
 
 LIFE_MS = 24 * 3600 * 1000
@@ -54,9 +54,8 @@ def _named(secret: bytes, text: bytes) -> str:
 
 
 def _claim(connection: Connection, row: dict[str, Any], now: int) -> bool:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(sa.delete(table).where(table.c.expires_at <= now))
-    if connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount:
+    if connection.execute(insert_ignoring(connection.dialect.name, table).values(row)).rowcount:
         return False
     known = connection.execute(
         sa.select(table.c.body, table.c.counted).where(table.c.partner == row["partner"], table.c.key == row["key"])

@@ -152,3 +152,16 @@ async def test_one_to_eight_identifiers_are_taken(world: World, declared: Any) -
     answer = await link(world, {"reference": "R", "identifiers": declared})
     body = check_problem(answer, 422, "malformed_request")
     assert body["errors"][0]["pointer"] == "/identifiers"
+
+
+async def test_what_two_partners_declare_differently_is_never_sent_and_said_to_be_ambiguous(each_world: World) -> None:
+    """P9: two civil identities under one NIR; the source is not asked, and the partner learns why nothing came."""
+    person = each_world.bed.people[each_world.somebody()]
+    pseudonym = await each_world.bed.link(each_world.tokens["ml-brume"], person.id)
+    await each_world.bed.authorise(each_world.tokens["ml-brume"], "ml-brume", pseudonym, "support.youth")
+    other = {**identifiers(person), "pivot": {**person.pivot, "given_names": ["Autrement"]}}
+    assert (await link(each_world, {"reference": f"X-{person.id}", "identifiers": other}, "dept-brume")).is_success
+    answer = await each_world.ask("ml-brume", pseudonym, "support.youth", ["rsa", "registration"])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["datasets"]["rsa"]["state"] == "ambiguous"
+    assert "detail" not in answer.json()["datasets"]["rsa"]
