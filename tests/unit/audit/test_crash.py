@@ -40,7 +40,9 @@ def write_and_kill(url, *, entries):
     process = subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True)
     lines = [process.stdout.readline() for _ in range(entries)]
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=20)
+    rest = process.stdout.read()  # not communicate(): it would miss what readline() had read ahead
+    process.stdout.close()
+    process.wait(20)
     assert process.returncode == -signal.SIGKILL
     lines += [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     return [line.rstrip("\n").split(" ", 1) for line in lines]
