@@ -13,14 +13,20 @@ $(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
 	$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(VENV)/foreign/.ready: $(VENV)/.ready tests/foreign/package.json tests/foreign/package-lock.json
+	@sh deploy/prepare-debian.sh nodejs npm
+	@mkdir -p $(@D) && cp tests/foreign/package.json tests/foreign/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: $(VENV)/.ready ## the whole story on embedded SQLite and simulated partners (ONCE=1: stop after the story)
 	@$(VENV)/bin/passerelle demo $(if $(ONCE),--once)
 
-test: $(VENV)/.ready ## every test, on SQLite and on a PostgreSQL server of its own
+test: $(VENV)/foreign/.ready ## every test, on SQLite and on a PostgreSQL server of its own
 	@sh deploy/prepare-debian.sh postgresql
 	$(PY) -m pytest -n 2 --dist loadgroup
 
-check: $(VENV)/.ready ## style, types, import contracts, coverage
+check: $(VENV)/foreign/.ready ## style, types, import contracts, coverage
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

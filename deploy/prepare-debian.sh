@@ -6,6 +6,7 @@ for package in "$@"; do
   case $package in
     postgresql) command -v pg_config >/dev/null && [ -x "$(pg_config --bindir)/initdb" ] || missing="$missing postgresql libpq-dev" ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv" ;;
+    nodejs) command -v node >/dev/null || missing="$missing nodejs" ;;
     *) command -v "$package" >/dev/null || missing="$missing $package" ;;
   esac
 done
