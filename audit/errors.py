@@ -15,6 +15,8 @@ AuditError
 ├── NoteInvalid             a signed note or checkpoint that does not hold
 ├── ReceiptInvalid          a receipt that does not hold
 ├── SignerRefused           the publisher will not sign what it was shown
+├── TimestampRefused        a time-stamp token that does not hold; `reason` says why
+├── TimestampUnchecked      tokens cannot be read here: `rfc3161-client` is not installed
 ├── NotPublished            no published checkpoint covers what was asked
 └── ExportRefused           the directory holds something else than this log
 """
@@ -110,6 +112,22 @@ class SignerRefused(AuditError):
     """The publisher was shown a log that contradicts what was signed before, or itself."""
 
     code = "signer_refused"
+
+
+class TimestampRefused(AuditError):
+    """A time-stamp token that does not hold; `reason` is one word for the step that failed."""
+
+    code = "timestamp_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the time-stamp is refused: {reason}")
+        self.reason = reason
+
+
+class TimestampUnchecked(AuditError):
+    """Tokens cannot be read here, so nothing is said about them."""
+
+    code = "timestamp_unchecked"
 
 
 class NotPublished(AuditError):
