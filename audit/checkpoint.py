@@ -1,14 +1,15 @@
 """Signed notes and checkpoints, as C2SP signed-note and tlog-checkpoint write them.
 
 A note is a text that ends with a newline, an empty line, then lines `— <name> <base64(key id || signature)>`.
-A checkpoint is a note of three lines: origin, size, base64 root. Refuses a note the given key has not signed;
-ignores signatures of other keys, as the norm asks.
+A checkpoint is a note of three lines: origin, size, base64 root. Refuses a note that none of the given keys has
+signed, or with a line in the name of one of them that does not hold; ignores signatures of other keys.
 """
 
 import base64
 import binascii
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from audit.errors import NoteInvalid
 from audit.keys import Signer, Vkey
@@ -41,23 +42,42 @@ def sign_note(text: str, *signers: Signer) -> str:
     return "\n".join([text, "".join(lines)])
 
 
-def open_note(note: str, vkey: Vkey) -> str:
-    """Give the text of a note that this key has signed."""
-    text, blank, signatures = note.rpartition("\n\n")
+class Signature(NamedTuple):
+    """One signature line of a note."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+    line: str
+
+    def claims(self, vkey: Vkey) -> bool:
+        """Tell whether the line says it comes from this key."""
+        return (self.name, self.key_id) == (vkey.name, vkey.key_id)
+
+
+def split_note(note: str) -> tuple[str, list[Signature]]:
+    """Give the text of a note and its signature lines, none of them verified yet."""
+    text, blank, lines = note.rpartition("\n\n")
     text += "\n"
-    if not blank or not signatures.endswith("\n") or len(note) > _MAX_NOTE or not _printable(text):
+    if not blank or not lines.endswith("\n") or len(note) > _MAX_NOTE or not _printable(text):
         raise NoteInvalid("not a signed note")
-    accepted = False
-    for line in signatures.removesuffix("\n").split("\n"):
+    signatures = []
+    for line in lines.removesuffix("\n").split("\n"):
         match = _SIGNATURE.fullmatch(line)
         raw = _decode(match[2]) if match else b""
         if match is None or len(raw) <= 4:
             raise NoteInvalid("a signature line is malformed")
-        if match[1] == vkey.name and raw[:4] == vkey.key_id:
-            if not vkey.accepts(raw[4:], text.encode()):
-                raise NoteInvalid("the signature does not belong to this text")
-            accepted = True
-    if not accepted:
+        signatures.append(Signature(match[1], raw[:4], raw[4:], line + "\n"))
+    return text, signatures
+
+
+def open_note(note: str, *vkeys: Vkey) -> str:
+    """Give the text of a note that at least one of these keys has signed."""
+    text, signatures = split_note(note)
+    claimed = [(vkey, signature.value) for signature in signatures for vkey in vkeys if signature.claims(vkey)]
+    if not all(vkey.accepts(value, text.encode()) for vkey, value in claimed):
+        raise NoteInvalid("the signature does not belong to this text")
+    if not claimed:
         raise NoteInvalid("the expected key has not signed")
     return text
 
@@ -73,10 +93,10 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def open_checkpoint(note: str, vkey: Vkey) -> Checkpoint:
-    """Read a checkpoint signed by the log's own key, whose name is the origin."""
-    checkpoint = parse_checkpoint(open_note(note, vkey))
-    if checkpoint.origin != vkey.name:
+def open_checkpoint(note: str, *vkeys: Vkey) -> Checkpoint:
+    """Read a checkpoint signed by a key of the log's own, whose name is the origin."""
+    checkpoint = parse_checkpoint(open_note(note, *vkeys))
+    if any(checkpoint.origin != vkey.name for vkey in vkeys):
         raise NoteInvalid("the origin is not the name of the key")
     return checkpoint
 

@@ -2,7 +2,8 @@
 
 C2SP signed-note: a key is known by `<name>+<key id>+<base64(0x01 || public key)>`, the key id being the first
 four bytes of SHA-256(name || 0x0A || 0x01 || public key). Key files hold the matching private text and are
-readable by their owner only. Refuses any other algorithm, and a key file others can read.
+readable by their owner only. Refuses any other algorithm, and a key file others can read. The byte 0x01 is the
+key's kind: witnesses have another (`audit/cosignature.py`).
 """
 
 import base64
@@ -14,16 +15,16 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from audit.errors import KeyRefused
 
-_ED25519 = b"\x01"
 _PRIVATE = "PRIVATE+KEY+"
 _NAME = re.compile(r"[a-z][a-z0-9.-]{0,99}(/[a-z0-9._-]{1,60}){0,6}")  # a URL without its scheme
+_FOREIGN_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")  # what the norm allows others
 
 
 class Signer(Protocol):
@@ -48,16 +49,18 @@ class Signer(Protocol):
 class Vkey:
     """The public half of a named key; `str(vkey)` is the text to publish."""
 
+    kind: ClassVar[bytes] = b"\x01"
+
     name: str
     public: bytes
 
     @property
     def key_id(self) -> bytes:
         """Four bytes that tell keys of one name apart."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
 
     def accepts(self, signature: bytes, message: bytes) -> bool:
         """Tell whether the signature is this key's."""
@@ -97,10 +100,12 @@ def key_name(name: str) -> str:
     return name
 
 
-def parse_vkey(text: str) -> Vkey:
+AnyVkey = TypeVar("AnyVkey", bound=Vkey)
+
+
+def parse_vkey(text: str, kind: type[AnyVkey] = Vkey) -> AnyVkey:  # type: ignore[assignment]  # mypy #3737
     """Read a public key text; its key id must be the right one."""
-    name, raw = _fields(text.strip())
-    vkey = Vkey(name, raw)
+    vkey = kind(*_fields(text.strip(), kind.kind))
     if str(vkey) != text.strip():
         raise KeyRefused("the key id does not belong to this name and key")
     return vkey
@@ -110,7 +115,18 @@ def create_key(path: Path, name: str) -> Ed25519Signer:
     """Draw a new key and write its file, 0600; an existing file is never overwritten."""
     seed = secrets.token_bytes(32)
     signer = Ed25519Signer(name, seed)
-    text = f"{_PRIVATE}{name}+{signer.vkey.key_id.hex()}+{base64.b64encode(_ED25519 + seed).decode()}\n"
+    write_private(path, signer.vkey, seed)
+    return signer
+
+
+def load_key(path: Path) -> Ed25519Signer:
+    """Read a key file that only its owner can read."""
+    return Ed25519Signer(*read_private(path, Vkey.kind))
+
+
+def write_private(path: Path, vkey: Vkey, seed: bytes) -> None:
+    """Write the private text of a key to a new file."""
+    text = f"{_PRIVATE}{vkey.name}+{vkey.key_id.hex()}+{base64.b64encode(vkey.kind + seed).decode()}\n"
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as handle:  # mode 0600; whole or not there at all
         handle.write(text)
         handle.flush()
@@ -119,11 +135,10 @@ def create_key(path: Path, name: str) -> Ed25519Signer:
             os.link(handle.name, path)
         except FileExistsError:
             raise KeyRefused(f"{path} exists: a key is never overwritten") from None
-    return signer
 
 
-def load_key(path: Path) -> Ed25519Signer:
-    """Read a key file that only its owner can read."""
+def read_private(path: Path, kind: bytes) -> tuple[str, bytes]:
+    """Give name and seed of a key file of this kind."""
     try:
         mode, text = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, ValueError):
@@ -132,17 +147,19 @@ def load_key(path: Path) -> Ed25519Signer:
         raise KeyRefused(f"{path} can be read by others: chmod 600")
     if not text.startswith(_PRIVATE):
         raise KeyRefused(f"{path} holds no private key")
-    name, seed = _fields(text.removeprefix(_PRIVATE))
-    return Ed25519Signer(name, seed)
+    return _fields(text.removeprefix(_PRIVATE), kind)
 
 
-def _fields(text: str) -> tuple[str, bytes]:
+def _fields(text: str, kind: bytes) -> tuple[str, bytes]:
     """Split `name+id+base64`; nothing of a private text may reach an exception."""
     try:
         name, _, encoded = text.split("+", 2)
         raw = base64.b64decode(encoded, validate=True)
+        name.encode()
     except (ValueError, binascii.Error):
         raise KeyRefused("not a key text") from None
-    if len(raw) != 33 or raw[:1] != _ED25519:
-        raise KeyRefused("not an Ed25519 key")
-    return key_name(name), raw[1:]
+    if len(raw) != 33 or raw[:1] != kind:
+        raise KeyRefused("not an Ed25519 key of this kind")
+    if not _FOREIGN_NAME.fullmatch(name):
+        raise KeyRefused("a key name holds no blank, no plus and no control character")
+    return name, raw[1:]
