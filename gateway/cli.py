@@ -4,20 +4,18 @@ Never a secret as an argument. Each command imports what it needs, so that `--he
 """
 
 import asyncio
-import json
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
+from gateway.commands import fail, run, settings
+from gateway.commands.audit import audit
 from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 partner = typer.Typer(no_args_is_help=True, help="Partner systems that may ask for tokens.")
-audit = typer.Typer(no_args_is_help=True, help="The journal: export it, verify it offline.")
 database = typer.Typer(no_args_is_help=True, help="The tables.")
 policy = typer.Typer(no_args_is_help=True, help="The catalogue.")
 app.add_typer(partner, name="partner")
@@ -35,31 +33,6 @@ def main() -> None:
         if not isinstance(code, str):
             raise
         fail(f"{code}: {error}")
-
-
-def fail(sentence: str, status: int = 1) -> NoReturn:
-    """Say why on stderr and end."""
-    typer.echo(sentence, err=True)
-    sys.exit(status)
-
-
-def settings() -> Settings:
-    """The settings of the environment; a sentence per mistake."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_input=False)
-        for mistake in mistakes:
-            name = "_".join(str(part) for part in mistake["loc"]).upper()
-            typer.echo(f"PASSERELLE_{name}: {mistake['msg']}", err=True)
-        sys.exit(2)
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command's work on uvloop."""
-    import uvloop
-
-    return uvloop.run(work)
 
 
 @app.command("settings")
@@ -163,31 +136,3 @@ def policy_check(
 
     catalogue = load(folder or settings().catalogue)
     typer.echo(catalogue.digest)
-
-
-@audit.command("export")
-def audit_export(
-    out: Annotated[Path, typer.Option(help="Folder to write the C2SP tlog-tiles directory to.")],
-) -> None:
-    """Write the whole log as a C2SP tlog-tiles directory, with its keys."""
-    from gateway.serve import export_log
-
-    size = run(export_log(settings(), out))
-    typer.echo(f"{size} entries in {out}", err=True)
-
-
-@audit.command("verify")
-def audit_verify(
-    path: Annotated[Path, typer.Argument(help="Exported directory, or a receipt (JSON file).")],
-    vkey: Annotated[Path | None, typer.Option(help="File of the log's (or the receipts') public key.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
-) -> None:
-    """Verify offline: no database, no network. Exit 1 when a check fails.
-
-    Without --vkey the key beside the log is used: that shows that the copy is whole, not whose it is.
-    """
-    from gateway.verification import verify
-
-    report = verify(path, vkey)
-    typer.echo(json.dumps(report, indent=1) if as_json else "\n".join(report["lines"]))
-    sys.exit(0 if report["ok"] else 1)
