@@ -12,6 +12,14 @@ AuditError
 │   ├── DurabilityRefused   the database could lose acknowledged entries
 │   └── JournalInconsistent what is stored does not add up
 ├── KeyRefused              a key file or key text that cannot be used
+├── PolicyInvalid           a witness policy that cannot be read
+├── SubmissionRefused       a checkpoint that this witness does not cosign
+│   ├── SubmissionMalformed not in the form of the norm
+│   ├── LogUnknown          of a log that is not in the policy
+│   ├── LogKeyMissing       not signed by a key of that log
+│   ├── SizeConflict        does not start from what was cosigned last
+│   └── Inconsistent        not a continuation of what was cosigned last
+├── LogContradicted         a witness holds a head that this log cannot have
 ├── NoteInvalid             a signed note or checkpoint that does not hold
 ├── ReceiptInvalid          a receipt that does not hold
 ├── SignerRefused           the publisher will not sign what it was shown
@@ -94,6 +102,58 @@ class KeyRefused(AuditError):
     """A key file or key text that is malformed, readable by others, or of another name."""
 
     code = "key_refused"
+
+
+class PolicyInvalid(AuditError):
+    """A policy file the norm does not allow; names the line."""
+
+    code = "witness_policy_invalid"
+
+
+class SubmissionRefused(AuditError):
+    """Base of what a witness answers instead of a cosignature."""
+
+    code = "submission_refused"
+
+
+class SubmissionMalformed(SubmissionRefused):
+    """Old size, proof lines or checkpoint are not in the form of the norm."""
+
+    code = "submission_malformed"
+
+
+class LogUnknown(SubmissionRefused):
+    """No log of this origin is in the policy, or nothing of it was cosigned yet."""
+
+    code = "log_unknown"
+
+
+class LogKeyMissing(SubmissionRefused):
+    """No trusted key of the log has signed the checkpoint, or a signature in its name does not hold."""
+
+    code = "log_key_missing"
+
+
+class SizeConflict(SubmissionRefused):
+    """The old size is not the one cosigned last; `size` is."""
+
+    code = "size_conflict"
+
+    def __init__(self, size: int) -> None:
+        super().__init__("the old size is not the size cosigned last")
+        self.size = size
+
+
+class Inconsistent(SubmissionRefused):
+    """The checkpoint does not continue the one cosigned last: perhaps proof of a log that misbehaves."""
+
+    code = "inconsistent_checkpoint"
+
+
+class LogContradicted(AuditError):
+    """A witness has seen more of this log than there is, or something else: it was restored, cut or forked."""
+
+    code = "log_contradicted"
 
 
 class NoteInvalid(AuditError):
