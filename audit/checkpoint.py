@@ -74,7 +74,7 @@ def split_note(note: str) -> tuple[str, list[Signature]]:
 def open_note(note: str, *vkeys: Vkey) -> str:
     """Give the text of a note that at least one of these keys has signed."""
     text, signatures = split_note(note)
-    claimed = [(vkey, signature.value) for signature in signatures for vkey in vkeys if signature.claims(vkey)]
+    claimed = {(vkey, signature.value) for signature in signatures for vkey in vkeys if signature.claims(vkey)}
     if not all(vkey.accepts(value, text.encode()) for vkey, value in claimed):
         raise NoteInvalid("the signature does not belong to this text")
     if not claimed:
