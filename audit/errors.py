@@ -22,10 +22,15 @@ AuditError
 ├── LogContradicted         a witness holds a head that this log cannot have
 ├── NoteInvalid             a signed note or checkpoint that does not hold
 ├── ReceiptInvalid          a receipt that does not hold
+├── ProofInvalid            a stand-alone proof that does not hold
+├── NothingToVerify         no file here that the verifier knows, or no key to verify it with
 ├── SignerRefused           the publisher will not sign what it was shown
 ├── TimestampRefused        a time-stamp token that does not hold; `reason` says why
 ├── TimestampUnchecked      tokens cannot be read here: `rfc3161-client` is not installed
 ├── NotPublished            no published checkpoint covers what was asked
+├── Pruned                  an entry that was removed when its time was over
+├── FilterRefused           an extract is not chosen by that
+├── MirrorRefused           the source of a copy gave what its checkpoint does not cover
 └── ExportRefused           the directory holds something else than this log
 """
 
@@ -168,6 +173,18 @@ class ReceiptInvalid(AuditError):
     code = "receipt_invalid"
 
 
+class ProofInvalid(AuditError):
+    """A proof that is malformed, or does not lead from what it is about to a signed root."""
+
+    code = "proof_invalid"
+
+
+class NothingToVerify(AuditError):
+    """Files the verifier cannot read or does not know, or no key given for them."""
+
+    code = "nothing_to_verify"
+
+
 class SignerRefused(AuditError):
     """The publisher was shown a log that contradicts what was signed before, or itself."""
 
@@ -194,6 +211,24 @@ class NotPublished(AuditError):
     """No published checkpoint covers what was asked."""
 
     code = "not_published"
+
+
+class Pruned(AuditError):
+    """The entry, or some of the bundle, was removed when its time was over; its hash stays in the tree."""
+
+    code = "pruned"
+
+
+class FilterRefused(AuditError):
+    """A filter that is not of the vocabulary, or that would name a person; the value is not repeated."""
+
+    code = "filter_refused"
+
+
+class MirrorRefused(AuditError):
+    """The source of a copy gave bytes its signed checkpoint does not cover; nothing of them was kept."""
+
+    code = "mirror_refused"
 
 
 class ExportRefused(AuditError):
