@@ -77,18 +77,28 @@ def verify(token: bytes, note: str, roots: Sequence[x509.Certificate], *, nonce:
     5. its signature holds, under one of the roots, by a certificate made for time-stamping (`untrusted`).
     """
     client = _client()
+    text = stamped_text(note)
     try:
         answer = client.decode_timestamp_response(token)
-        granted = answer.status == client.PKIStatus.GRANTED
-        info = answer.tst_info if granted else None
-    except ValueError:
+        return _judge(client, answer, text, roots=roots, nonce=nonce)
+    except TimestampRefused:
+        raise
+    except client.VerificationError:  # 5
+        raise TimestampRefused("untrusted") from None
+    except Exception:  # noqa: BLE001  hostile bytes make the parsers raise what they like
         raise TimestampRefused("malformed") from None
-    if info is None:  # 1
+
+
+def _judge(
+    client: Any, answer: "TimeStampResponse", text: bytes, *, roots: Sequence[x509.Certificate], nonce: int | None
+) -> Stamp:
+    if answer.status != client.PKIStatus.GRANTED:  # 1
         raise TimestampRefused("not_granted")
+    info = answer.tst_info
     known = _HASHES.get(info.message_imprint.hash_algorithm.dotted_string)
     if known is None:  # 2
         raise TimestampRefused("algorithm")
-    if info.message_imprint.message != known(stamped_text(note)).digest():
+    if info.message_imprint.message != known(text).digest():
         raise TimestampRefused("other_text")
     if nonce is not None and info.nonce != nonce:  # 3
         raise TimestampRefused("nonce")
@@ -96,20 +106,14 @@ def verify(token: bytes, note: str, roots: Sequence[x509.Certificate], *, nonce:
     moment = info.gen_time.astimezone(UTC)
     if not signer.not_valid_before_utc <= moment <= signer.not_valid_after_utc:
         raise TimestampRefused("expired")
-    try:  # 5
-        client.VerifierBuilder(roots=list(roots)).build().verify_message(answer, stamped_text(note))
-    except (client.VerificationError, ValueError):
-        raise TimestampRefused("untrusted") from None
+    client.VerifierBuilder(roots=list(roots)).build().verify_message(answer, text)  # 5
     return Stamp((moment - _EPOCH) // timedelta(milliseconds=1), signer.subject.rfc4514_string()[:256])
 
 
 def _signer(answer: "TimeStampResponse") -> x509.Certificate:
     """Give the certificate that the signature itself names."""
-    try:
-        named = {(each.issuer, each.serial_number) for each in answer.signed_data.signer_infos}
-        enclosed = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
-    except ValueError:
-        raise TimestampRefused("certificate") from None
+    named = {(each.issuer, each.serial_number) for each in answer.signed_data.signer_infos}
+    enclosed = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
     found = [each for each in enclosed if (each.issuer, each.serial_number) in named]
     if len(named) != 1 or len(found) != 1:
         raise TimestampRefused("certificate")
