@@ -11,7 +11,7 @@ from tlog_scales.signing import Vkey as OtherVkey
 from tlog_scales.signing import VkeySet
 from tlog_scales.tlog import Checkpoint as OtherCheckpoint
 
-from audit.checkpoint import Checkpoint, sign_note
+from audit.checkpoint import Checkpoint, open_checkpoint, sign_note
 from audit.cosignature import Cosigner, cosigned, create_cosigner, load_cosigner, parse_witness_vkey
 from audit.errors import KeyRefused, NoteInvalid
 from audit.keys import Ed25519Signer, load_key, parse_vkey
@@ -24,6 +24,32 @@ SECOND = Cosigner("witness.example/w2", b"\4" * 32)
 TEXT = Checkpoint(ORIGIN, 7, b"\7" * 32).text()
 NOTE = sign_note(TEXT, LOG)
 
+PUBLIC_LOG = "arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f"
+PUBLIC_WITNESSES = (
+    "transparency.dev/DEV:witness-little-garden+d8042a87+BCtusOxINQNUTN5Oj8HObRkh2yHf/MwYaGX4CPdiVEPM",
+    "witness1.smartit.nu/witness1+a48c820f+BPSFWg9G6KPiO7QPryYO5Xq4oYJJ+kAvLKLSimDhoxMO",
+    "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+    "witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv",
+)
+PUBLIC_CHECKPOINT = """\
+arche2025h1.staging.ct.transparency.dev
+1432088532
+U7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=
+
+— arche2025h1.staging.ct.transparency.dev zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPMHbdQ3urbllzalApkptQIgIpwtE\
+roeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0=
+— arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75MdhL1bfTW9g8Ei59RA23o\
+HP7Ry1k3ZFWwQ=
+— transparency.dev/DEV:witness-little-garden 2AQqhwAAAABqEiEgzgFIqqhbUoDwjMWE6UP8nd8/KYTzwZ2rhIgcqoXHAwVkjZr4AscylP3v7s\
+EodkRAErumC2q44vdgJY096st5BQ==
+— witness1.smartit.nu/witness1 pIyCDwAAAABqEiEghIp82KWebrw7/oHQwlTAm3g2RKS4+eebl8eO0WH+/iEcxZ75W3u5hNI7TOQtmJbqmNWVuE0t\
+gh0XwzdZsDsUAQ==
+— remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWf\
+Bw==
+— witness.stagemole.eu Z/euoAAAAABqEiEgw0i+7g2ENfDAWHmtRzCfKTHSDwYDJA2NmKeGi9Y8FtEyOUvVr+AJmIY/2TUFucgKi7lI7cUiOvKFYe/T\
+mN9DAg==
+"""
+
 
 def test_an_independent_verifier_accepts_our_cosignature():
     """tlog-scales reads the public key text and the line, verifies both signatures, and reads the time."""
@@ -35,13 +61,13 @@ def test_an_independent_verifier_accepts_our_cosignature():
     assert witness.get_verifier().get_timestamp(other.signatures[1].payload) == TIME
 
 
-def test_reads_the_example_of_the_norm():
-    """The norm's line carries the time 1679315147, of its example message, in its first eight bytes."""
-    line = "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA=="
-    raw = base64.b64decode(line)
-    assert (len(raw), int.from_bytes(raw[4:12])) == (4 + 8 + 64, 1_679_315_147)
-    ours = base64.b64decode(WITNESS.cosign(TEXT, 1_679_315_147).split()[2])
-    assert ours[4:12] == raw[4:12]
+def test_accepts_a_checkpoint_of_a_public_log_and_its_four_witnesses():
+    """Signed and cosigned by five programs of others, on 2026-05-23; one bit less and it is refused."""
+    vkeys = [parse_witness_vkey(text) for text in PUBLIC_WITNESSES]
+    assert cosigned(PUBLIC_CHECKPOINT, vkeys) == dict.fromkeys(vkeys, 1_779_573_024)
+    assert open_checkpoint(PUBLIC_CHECKPOINT, parse_vkey(PUBLIC_LOG)).size == 1_432_088_532
+    with pytest.raises(NoteInvalid):
+        cosigned(PUBLIC_CHECKPOINT.replace("1432088532", "1432088533"), vkeys[:1])
 
 
 def test_tells_who_has_cosigned_and_when():
