@@ -25,6 +25,7 @@ AuditError
 ├── ProofInvalid            a stand-alone proof that does not hold
 ├── NothingToVerify         no file here that the verifier knows, or no key to verify it with
 ├── SignerRefused           the publisher will not sign what it was shown
+├── SealBroken              a sealed value that does not open: another key, another place, altered
 ├── TimestampRefused        a time-stamp token that does not hold; `reason` says why
 ├── TimestampUnchecked      tokens cannot be read here: `rfc3161-client` is not installed
 ├── NotPublished            no published checkpoint covers what was asked
@@ -189,6 +190,12 @@ class SignerRefused(AuditError):
     """The publisher was shown a log that contradicts what was signed before, or itself."""
 
     code = "signer_refused"
+
+
+class SealBroken(AuditError):
+    """A sealed value does not open: another key, another place, or altered bytes."""
+
+    code = "seal_broken"
 
 
 class TimestampRefused(AuditError):

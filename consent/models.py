@@ -122,10 +122,26 @@ authorisation = Table(
     Index("ix_consent_authorisation_subject", "subject", "requested_at"),
 )
 
+# What two officers ask for, and what became of it. Kept for ever: it names an opaque id nobody can join any more.
+erasure = Table(
+    "consent_erasure",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("note", Text, nullable=False),  # the text the officers sign, and their signatures (C2SP signed note)
+    Column("requested_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=True),  # since the second signature: not before this
+    Column("cancelled_at", BigInteger, nullable=True),
+    Column("executed_at", BigInteger, nullable=True),
+    Column("forget_at", BigInteger, nullable=True),  # when the key that finds the entries goes as well
+    Column("forgotten_at", BigInteger, nullable=True),
+)
+
 subject_key = Table(
     "subject_key",
     keys_metadata,
     Column("subject", String(32), primary_key=True),
+    Column("scope", String(8), nullable=False),  # "whole", or after an erasure "tags"
     Column("wrapped", LargeBinary, nullable=False),
     Column("kek", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),

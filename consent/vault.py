@@ -1,9 +1,11 @@
 """One random key per person, wrapped by a key-encryption key, kept in a store of its own.
 
-Answers for: making, opening and destroying subject keys; what is derived from them (journal tags, sealing).
-Refuses: to show a key (no repr, no export), to open what was wrapped or sealed for another place.
+Answers for: making, opening and destroying subject keys; what is derived from them: the journal's share
+(`audit.person_key`) and, apart from it, the key of links and identifiers. Erasure keeps for a time what finds the
+person's entries, and only that (`scope`).
+Refuses: to show a key (no repr), to open what was wrapped or sealed for another place.
 Norms: AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces; HKDF-Expand with SHA-256 (RFC 5869 §2.3; the
-key is uniformly random, so §3.3 lets the extract step go); journal tags as in docs (HMAC-SHA256 cut to 128 bits).
+key is uniformly random, so §3.3 lets the extract step go).
 """
 
 import hmac
@@ -16,6 +18,8 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from audit.errors import SealBroken
+from audit.person_key import PersonKey, Sealing
 from audit.store import Store
 from consent.errors import KeyUnusable, SubjectErased
 from consent.models import subject_key
@@ -25,7 +29,7 @@ SubjectId = NewType("SubjectId", str)
 """32 hex digits, random, known inside the gateway only."""
 
 _NONCE = 12
-_FORM = b"\x01"  # leading byte of what is sealed, so that another construction can follow
+_WHOLE, _TAGS = "whole", "tags"  # what a wrapped key is: the person's, or the half that finds their entries
 
 
 def new_subject_id() -> SubjectId:
@@ -39,41 +43,33 @@ def place(table: str, column: str, subject: str) -> bytes:
 
 
 class SubjectKey:
-    """A person's key, opened. Holds derived keys only."""
+    """A person's key, opened. Holds derived keys only; `journal` is the share the person may be given."""
 
-    __slots__ = ("_aead", "_seal", "_tag")
+    __slots__ = ("_sealing", "journal")
 
     def __init__(self, key: bytes) -> None:
-        self._tag = _expand(key, b"passerelle/subject/tag/v1")
-        self._seal = _expand(key, b"passerelle/subject/seal/v1")
-        self._aead: AESGCM | None = None
+        self.journal = PersonKey(
+            _expand(key, b"passerelle/subject/tag/v1"), _expand(key, b"passerelle/subject/journal/v1")
+        )
+        self._sealing = Sealing(_expand(key, b"passerelle/subject/seal/v1"))
 
     def __repr__(self) -> str:
         return "SubjectKey(…)"
 
     def tag(self, counter: int) -> str:
         """The name this person has in the `counter`-th journal entry about them: unlinkable without the key."""
-        message = b"audit-subject/v1" + counter.to_bytes(8, "big")
-        return hmac.digest(self._tag, message, "sha256")[:16].hex()
+        return self.journal.tag(counter)
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
         """Encrypt for one place (see `place`)."""
-        nonce = secrets.token_bytes(_NONCE)
-        return _FORM + nonce + self._cipher().encrypt(nonce, plain, aad)
+        return self._sealing.seal(plain, aad)
 
     def unseal(self, sealed: bytes, aad: bytes) -> bytes:
         """Raises `KeyUnusable` when altered, moved, or sealed under another key."""
-        if sealed[:1] != _FORM:
-            raise KeyUnusable("unknown sealed form")
         try:
-            return self._cipher().decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], aad)
-        except (InvalidTag, ValueError) as error:
-            raise KeyUnusable("sealed value does not open") from error
-
-    def _cipher(self) -> AESGCM:
-        if self._aead is None:
-            self._aead = AESGCM(self._seal)
-        return self._aead
+            return self._sealing.unseal(sealed, aad)
+        except SealBroken as error:
+            raise KeyUnusable(str(error)) from error
 
 
 class Kek(Protocol):
@@ -136,6 +132,7 @@ class Vault:
         key = secrets.token_bytes(32)
         row = {
             "subject": subject,
+            "scope": _WHOLE,
             "wrapped": self._kek.wrap(key, _bound(subject, self._kek.id)),
             "kek": self._kek.id,
             "created_at": now,
@@ -168,13 +165,38 @@ class Vault:
                 lambda connection: _BY_IDS.execute(connection, [(each,) for each in missing])
             ):
                 try:
-                    found[row.subject] = self._keep(row.subject, self._unwrap(row))
+                    found[row.subject] = self._keep(row.subject, SubjectKey(self._unwrapped(row)))
                 except KeyUnusable as error:
                     found[row.subject] = error
         return found
 
+    async def journal_key(self, subject: SubjectId) -> PersonKey:
+        """The journal's share of a key, or what erasure has left of it; raises as `open` does."""
+        query = sa.select(subject_key).where(subject_key.c.subject == subject)
+        row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise SubjectErased("no key for this person")
+        opened = self._unwrapped(row)
+        return SubjectKey(opened).journal if row.scope == _WHOLE else PersonKey(opened)
+
+    async def reduce(self, subject: SubjectId) -> None:
+        """First step of erasure: only what finds the person's entries remains. Repeating it is harmless."""
+        self.forget(subject)
+        found = sa.select(subject_key).where(subject_key.c.subject == subject, subject_key.c.scope == _WHOLE)
+
+        def work(connection: sa.Connection) -> None:
+            row = connection.execute(found.with_for_update()).one_or_none()
+            if row is not None:
+                tag = bytes.fromhex(SubjectKey(self._unwrapped(row)).journal.export()["tag"])
+                wrapped = self._kek.wrap(tag, _bound(subject, self._kek.id, _TAGS))
+                values = {"scope": _TAGS, "wrapped": wrapped, "kek": self._kek.id}
+                connection.execute(subject_key.update().where(subject_key.c.subject == subject).values(values))
+
+        await self._store.write(work)
+        self.forget(subject)  # a look-up may have opened it in between
+
     async def destroy(self, subject: SubjectId) -> None:
-        """Erasure: what was sealed under the key can no longer be read by anyone. Repeating it is harmless."""
+        """Last step of erasure: nobody finds the person's entries any more. Repeating it is harmless."""
         self.forget(subject)
         await self._store.write(
             lambda connection: (
@@ -187,11 +209,11 @@ class Vault:
         """Drop the opened key from this process's memory."""
         self._opened.pop(subject, None)
 
-    def _unwrap(self, row: Any) -> SubjectKey:
+    def _unwrapped(self, row: Any) -> bytes:
         kek = self._keks.get(row.kek)
         if kek is None:
             raise KeyUnusable("subject key wrapped by a key-encryption key this process does not have")
-        return SubjectKey(kek.unwrap(row.wrapped, _bound(row.subject, row.kek)))
+        return kek.unwrap(row.wrapped, _bound(row.subject, row.kek, row.scope))
 
     def _keep(self, subject: str, key: SubjectKey) -> SubjectKey:
         self._opened[subject] = key
@@ -201,15 +223,17 @@ class Vault:
 
 
 def _by_ids(rows: Rows) -> sa.Select[Any]:
-    columns = sa.select(subject_key.c.subject, subject_key.c.wrapped, subject_key.c.kek)
-    return columns.join_from(rows.table, subject_key, subject_key.c.subject == rows.text(0))
+    columns = sa.select(*(subject_key.c[name] for name in ("subject", "scope", "wrapped", "kek")))
+    mine = (subject_key.c.subject == rows.text(0)) & (subject_key.c.scope == _WHOLE)
+    return columns.join_from(rows.table, subject_key, mine)
 
 
 _BY_IDS = Batched(_by_ids)
 
 
-def _bound(subject: str, kek: str) -> bytes:
-    return f"subject_key\x00{subject}\x00{kek}".encode()
+def _bound(subject: str, kek: str, scope: str = _WHOLE) -> bytes:
+    table = "subject_key" if scope == _WHOLE else f"subject_key:{scope}"
+    return f"{table}\x00{subject}\x00{kek}".encode()
 
 
 def _expand(key: bytes, label: bytes) -> bytes:

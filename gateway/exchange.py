@@ -242,7 +242,7 @@ def _reasons(hidden: Mapping[str, str]) -> dict[str, Json]:
 def _sealed(person: Snapshot, minimised: Minimised, seed: bytes, *, ref: str) -> bytes:
     """For the person and who holds their key: the seed, and the true reasons of what was withheld."""
     content = {"seed": answer.base64url(seed), "withheld": minimised.withheld}
-    return person.key.seal(orjson.dumps(content), f"audit_seal:{ref}".encode())
+    return person.key.journal.seal(orjson.dumps(content), ref)
 
 
 def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:
