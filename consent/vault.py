@@ -224,7 +224,7 @@ class Vault:
 
 def _by_ids(rows: Rows) -> sa.Select[Any]:
     columns = sa.select(*(subject_key.c[name] for name in ("subject", "scope", "wrapped", "kek")))
-    mine = (subject_key.c.subject == rows.text(0)) & (subject_key.c.scope == _WHOLE)
+    mine = (subject_key.c.subject == rows.text(0)) & (subject_key.c.scope == sa.literal_column(f"'{_WHOLE}'"))
     return columns.join_from(rows.table, subject_key, mine)
 
 
