@@ -50,7 +50,12 @@ class Report:
 
 
 def report(
-    about: str, names: tuple[str, ...], found: dict[str, tuple[bool | None, str]], *, key_given: bool = True, **facts: Any
+    about: str,
+    names: tuple[str, ...],
+    found: dict[str, tuple[bool | None, str]],
+    *,
+    key_given: bool = True,
+    **facts: Any,
 ) -> Report:
     """Number the checks of a closed list; one that was not reached is told as not made."""
     checks = (Check(number, name, *found.get(name, (None, ""))) for number, name in enumerate(names, 1))

@@ -1,173 +1,280 @@
 """Checks an exported log offline, with the standard library and `cryptography` alone.
 
- 1. checkpoint    `checkpoint` is a note signed by the log's key, of the log's origin
- 2. files         every tile and bundle of that size is there, whole, and nothing else is under `tile/`
- 3. entries       every entry hashes to its place in the lowest tiles
- 4. tiles         every tile above holds the roots of the tiles below
- 5. root          the head of the tree is the signed one
- 6. canonical     every entry is canonical JSON, no longer than allowed
- 7. vocabulary    every entry has the members of its type, in their form; unknown types are counted
- 8. first entry   entry 0 creates this log, no other does
- 9. unique ids    no entry was copied
-10. times         entries are not dated long before those they follow
-11. subject tags  no person's tag was used twice
-12. releases      every release answers, once, a decision that permitted its fields
-13. withdrawals   nothing was released on an authorisation after it had ended
+ 1. checkpoint       `checkpoint` is a note signed by a key of the log, of the log's origin
+ 2. files            every tile and bundle of that size is there, whole, and nothing else is under `tile/`
+ 3. entries          every entry hashes to its place in the lowest tiles
+ 4. tiles            every tile above holds the roots of the tiles below
+ 5. root             the head of the tree is the signed one
+ 6. canonical        every entry is canonical JSON, no longer than allowed
+ 7. vocabulary       every entry has the members of its type, in their form; unknown types are counted
+ 8. first entry      entry 0 creates this log, no other does
+ 9. unique ids       no entry was copied
+10. times            entries are not dated long before those they follow
+11. subject tags     no person's tag was used twice
+12. releases         every release answers, once, a decision that permitted its fields
+13. withdrawals      nothing was released on an authorisation after it had ended
+14. witnessed times  no entry is dated outside the heads that outsiders dated before and after it
+15. saved heads      every checkpoint kept under `checkpoints/` is a head this log had
+16. witnesses        the policy's quorum cosigned the checkpoint
+17. timestamps       tokens under `timestamps/` date heads of this log, by an authority of the roots given
+18. previous log     entry 0 goes on from the final head of the year before, when that lies beside
 
-Refuses to trust the directory for the key: without `vkey` from elsewhere the report says so. What a single
-directory cannot show is told in docs/explanation/journal.md.
+Refuses to trust the directory for keys or policy: what was not given from outside is told as not checked. What a
+single directory cannot show is told in docs/explanation/journal.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
+from multiprocessing import get_context
 from pathlib import Path
 
-from audit import merkle
-from audit.checkpoint import Checkpoint, open_checkpoint
-from audit.errors import AuditError, NoteInvalid
+from audit import merkle, timestamps
+from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
+from audit.directory import Directory, split
+from audit.errors import AuditError, NoteInvalid, TimestampUnchecked
 from audit.keys import Vkey, parse_vkey
-from audit.layout import WIDTH, parse_path, tile_path, tiles_of, unpack
-from audit.merkle import HASH_SIZE, CompactRange
-from audit.replay import RULES, Replay
+from audit.layout import WIDTH, tile_path, unpack
+from audit.merkle import CompactRange
+from audit.replay import RULES, Head, Replay, Seen, see
+from audit.report import Report, report
+from audit.trust import Trust
 
-CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES)
+CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES, "saved heads", "witnesses", "timestamps",
+          "previous log")  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The outcome of one check; None when an earlier failure left nothing to check."""
-
-    number: int
-    name: str
-    ok: bool | None
-    detail: str
-
-    def __str__(self) -> str:
-        word = {True: "ok", False: "FAILED", None: "not checked"}[self.ok]
-        return f"{self.number:>2}. {self.name:<13} {word:<11} {self.detail}".rstrip()
+_WORTH_PROCESSES = 20_000
+_Found = dict[str, tuple[bool | None, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All checks, in order, and what they were about."""
+@dataclass(slots=True)
+class _Verification:
+    """One directory being verified."""
 
-    origin: str
-    size: int
-    root: bytes
-    key_given: bool
-    checks: tuple[Check, ...]
+    directory: Directory
+    trust: Trust
+    checkpoint: Checkpoint
+    note: str
+    keys: tuple[Vkey, ...]
+    found: _Found = field(default_factory=dict)
+    heads: list[Head] = field(default_factory=list)
 
-    @property
-    def ok(self) -> bool:
-        """Whether every check was made and held."""
-        return all(check.ok for check in self.checks)
+    def fail(self, name: str, detail: str) -> None:
+        """Note that a check failed; the first reason stays."""
+        if self.found.get(name, (None, ""))[0] is not False:
+            self.found[name] = (False, detail)
 
-    def failed(self) -> list[str]:
-        """Name the checks that failed."""
-        return [check.name for check in self.checks if check.ok is False]
+    def tell(self, name: str, detail: str, *, ok: bool | None = True) -> None:
+        """Note that a check held, or could not be made, unless it has failed."""
+        self.found.setdefault(name, (ok, detail))
 
 
-def verify_directory(path: Path, vkey: Vkey | None = None) -> Report:
+def verify_directory(path: Path, trust: Trust | Vkey | None = None, *, processes: int = 1) -> Report:
     """Run every check; never raises for what the directory holds."""
-    wrong: dict[str, str] = {}
+    believed = Trust((trust,)) if isinstance(trust, Vkey) else trust or Trust()
+    directory = Directory(path)
     try:
-        key = vkey or parse_vkey((path / "log.vkey").read_text("ascii"))
-        checkpoint = open_checkpoint((path / "checkpoint").read_text("utf-8"), key)  # 1
+        note = directory.note()
+        keys = believed.keys(parse_checkpoint(split_note(note)[0]).origin)
+        given = bool(keys or believed.vkeys)
+        if not given:
+            keys = (parse_vkey(directory.note("log.vkey")),)
+        checkpoint = open_checkpoint(note, *keys)  # 1
     except (AuditError, OSError, ValueError) as error:
-        wrong["checkpoint"] = str(error) if isinstance(error, AuditError) else "it, or its key, cannot be read"
-        return _report(Checkpoint("", 0, b""), vkey, wrong, told={}, made=1)
-    told = {
-        "checkpoint": f"{checkpoint.origin}, {checkpoint.size} entries"
-        + ("" if vkey else "; the key is the directory's own: compare it with one you hold"),
-    }
-    if missing := _missing_or_stray(path, checkpoint.size):  # 2
-        return _report(checkpoint, vkey, {"files": missing}, told=told, made=2)
-    replay = Replay(checkpoint.origin)
-    _tree(path, checkpoint, replay, wrong)  # 3, 4, 5
-    for rule, found in replay.found.items():  # 6 to 13
-        if found.count:
-            wrong[rule] = found.first + (f" (and {found.count - 1} more)" if found.count > 1 else "")
-    if replay.unknown:
-        told["vocabulary"] = f"{replay.unknown} of a type this reader does not know"
-    if replay.unanswered:
-        told["releases"] = f"{replay.unanswered} permitted, without outcome yet"
-    return _report(checkpoint, vkey, wrong, told=told, made=len(CHECKS))
-
-
-def _report(
-    checkpoint: Checkpoint, vkey: Vkey | None, wrong: dict[str, str], *, told: dict[str, str], made: int
-) -> Report:
-    checks = []
-    for number, name in enumerate(CHECKS, 1):
-        ok = name not in wrong if number <= made else None
-        checks.append(Check(number, name, ok, wrong.get(name, told.get(name, ""))))
-    return Report(checkpoint.origin, checkpoint.size, checkpoint.root, vkey is not None, tuple(checks))
-
-
-def _missing_or_stray(path: Path, size: int) -> str:
-    """Tell the first file that should be there and is not, or should not and is."""
-    for level, index, width in tiles_of(size):
-        for name in [tile_path(level, index, width)] + ([tile_path(None, index, width)] if level == 0 else []):
-            file = path / name
-            if not file.is_file():
-                return f"{name} is missing"
-            if "entries" not in name and file.stat().st_size != width * HASH_SIZE:
-                return f"{name} is not {width} hashes"
-    for file in sorted((path / "tile").rglob("*")):
-        name = file.relative_to(path).as_posix()
-        part = parse_path(name)
-        if file.is_dir():
-            continue
-        if part is None or not _belongs(path, file, part, size):
-            return f"{name} is not a part of this log"
-    return ""
-
-
-def _belongs(path: Path, file: Path, part: tuple[int | None, int, int], size: int) -> bool:
-    """Allow what the checkpoint needs, and partial tiles of older ones that are how it began."""
-    level, index, width = part
-    present = min((size >> 8 * (level or 0)) - index * WIDTH, WIDTH)
-    return width == present or (
-        width < present and (path / tile_path(level, index, present)).read_bytes().startswith(file.read_bytes())
+        reason = str(error) if isinstance(error, AuditError) else "it, or its key, cannot be read"
+        return report(str(path), CHECKS, {"checkpoint": (False, reason)}, key_given=bool(believed.vkeys))
+    one = _Verification(directory, believed, checkpoint, note, keys)
+    one.tell(
+        "checkpoint",
+        f"{checkpoint.origin}, {checkpoint.size} entries"
+        + ("" if given else "; the key is the directory's own: compare it with one you hold"),
     )
+    _verify(one, processes)
+    about = f"{checkpoint.origin}, {checkpoint.size} entries"
+    return report(
+        about, CHECKS, one.found, key_given=given, origin=checkpoint.origin, size=checkpoint.size,
+        root=checkpoint.root.hex(),
+    )  # fmt: skip
 
 
-def _tree(path: Path, checkpoint: Checkpoint, replay: Replay, wrong: dict[str, str]) -> None:
+def _verify(one: _Verification, processes: int) -> None:
+    size = one.checkpoint.size
+    pruned = one.directory.pruned(size)
+    if wrong := one.directory.missing_or_stray(size, pruned):  # 2
+        one.fail("files", wrong)
+        return
+    one.tell("files", f"the first {pruned} entries are pruned" if pruned else "")
+    _quorum(one)
+    _saved_heads(one)
+    _timestamps(one)
+    replay = Replay(one.checkpoint.origin, start=pruned, heads=one.heads)
+    _tree(one, replay, processes)  # 3, 4, 5
+    _rules(one, replay)  # 6 to 14
+    _announced(one, replay, pruned)
+    _previous(one, replay)  # 18
+
+
+def _saved_heads(one: _Verification) -> None:
+    """15, and with their cosignatures the outside dates of 14."""
+    saved = one.directory.numbered("checkpoints")
+    for size, file in saved:
+        try:
+            note = one.directory.note(f"checkpoints/{file.name}")
+            head = open_checkpoint(note, *one.keys)
+            times = one.trust.cosigners(note).values()
+        except (AuditError, OSError, ValueError):
+            one.fail("saved heads", f"checkpoints/{file.name} is not a checkpoint of this log")
+            continue
+        if head.size != size or size > one.checkpoint.size or one.directory.range_at(size).root() != head.root:
+            one.fail("saved heads", f"checkpoints/{file.name} is a head this log never had")
+        elif times:
+            one.heads.append(Head(size, min(times) * 1000, min(times) * 1000))
+    if one.found["witnesses"][0] and (times := one.trust.cosigners(one.note).values()):
+        one.heads.append(Head(one.checkpoint.size, min(times) * 1000, min(times) * 1000))
+    one.tell("saved heads", f"{len(saved)} kept" if saved else "none kept", ok=True if saved else None)
+
+
+def _quorum(one: _Verification) -> None:
+    try:
+        enough, who = one.trust.quorum(one.note)
+    except NoteInvalid as error:
+        enough, who = False, str(error)
+    one.tell("witnesses", who, ok=enough)
+
+
+def _timestamps(one: _Verification) -> None:
+    """17."""
+    tokens = one.directory.numbered("timestamps", ".tsr")
+    if not tokens or not one.trust.roots:
+        one.tell("timestamps", "no root certificate given" if tokens else "no tokens", ok=None)
+        return
+    for size, file in tokens:
+        try:
+            if size > one.checkpoint.size:
+                raise NoteInvalid("it is for a larger log")
+            head = Checkpoint(one.checkpoint.origin, size, one.directory.range_at(size).root())
+            stamp = timestamps.verify(file.read_bytes(), f"{head.text()}\n", one.trust.roots)
+        except TimestampUnchecked as error:
+            one.tell("timestamps", str(error), ok=None)
+            return
+        except (AuditError, OSError) as error:
+            one.fail("timestamps", f"timestamps/{file.name}: {error}")
+            continue
+        one.heads.append(Head(size, stamp.at, 0))
+        last = stamp.authority
+    if "timestamps" not in one.found:
+        one.tell("timestamps", f"{len(tokens)} tokens, the newest by {last}")
+
+
+def _tree(one: _Verification, replay: Replay, processes: int) -> None:
     """Climb from the entries to the root, a level of tiles at a time."""
+    size = one.checkpoint.size
     peaks: list[bytes] = []
-    below: list[bytes] = []
-    level = 0
-    while count := checkpoint.size >> 8 * level:
-        edge, roots = CompactRange(), []
+    below = _lowest(one, replay, processes)
+    level = 1
+    while count := size >> 8 * level:
+        roots = []
         for index in range((count + WIDTH - 1) // WIDTH):
             width = min(WIDTH, count - index * WIDTH)
-            hashes = _split((path / tile_path(level, index, width)).read_bytes())
-            if level == 0:
-                _entries((path / tile_path(None, index, width)).read_bytes(), index, hashes, replay=replay, wrong=wrong)
-            elif hashes != below[index * WIDTH : index * WIDTH + width]:
-                wrong.setdefault("tiles", f"{tile_path(level, index, width)} does not hold the roots below it")
+            hashes = one.directory.hashes(level, index, width)
+            if hashes != below[index * WIDTH : index * WIDTH + width]:
+                one.fail("tiles", f"{tile_path(level, index, width)} does not hold the roots below it")
             if width == WIDTH:
                 roots.append(merkle.root(hashes))
-            else:
-                edge.extend(hashes)
-        peaks, below, level = edge.peaks + peaks, roots, level + 1
-    if CompactRange(checkpoint.size, peaks).root() != checkpoint.root:
-        wrong["root"] = "the tiles lead to another head than the signed one"
+        below, level = roots, level + 1
+    peaks = one.directory.range_at(size).peaks
+    if CompactRange(size, peaks).root() != one.checkpoint.root:
+        one.fail("root", "the tiles lead to another head than the signed one")
+    for name in ("entries", "tiles", "root"):
+        one.tell(name, "")
 
 
-def _entries(bundle: bytes, index: int, hashes: list[bytes], *, replay: Replay, wrong: dict[str, str]) -> None:
-    try:
-        leaves = unpack(bundle)
-    except NoteInvalid as error:
-        wrong.setdefault("entries", f"{tile_path(None, index)}: {error}")
+def _lowest(one: _Verification, replay: Replay, processes: int) -> list[bytes]:
+    """Check every bundle against its tile, hand its entries to the rules; give the roots of the full tiles."""
+    size = one.checkpoint.size
+    widths = [WIDTH] * (size // WIDTH) + ([size % WIDTH] if size % WIDTH else [])
+    work = partial(_bundle, str(one.directory.path), replay.start // WIDTH)
+    roots: list[bytes] = []
+    with _mapper(processes if size >= _WORTH_PROCESSES else 1) as spread:
+        for root, wrong, seen in spread(work, range(len(widths)), widths):
+            if wrong:
+                one.fail("entries", wrong)
+            roots.append(root)
+            for each in seen:
+                replay.follow(each)
+    return roots[: size // WIDTH]
+
+
+_Spread = Callable[..., Iterable[tuple[bytes, str, list[Seen]]]]
+
+
+@contextmanager
+def _mapper(processes: int) -> Iterator[_Spread]:
+    if processes < 2:
+        yield map
         return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield partial(pool.map, chunksize=4)
+
+
+def _bundle(path: str, pruned: int, index: int, width: int) -> tuple[bytes, str, list[Seen]]:
+    """Read one tile and its entries: the tile's root, what is wrong with the bundle, what its entries are."""
+    tile = split((Path(path) / tile_path(0, index, width)).read_bytes())
+    if index < pruned:
+        return merkle.root(tile), "", []
+    try:
+        leaves = unpack((Path(path) / tile_path(None, index, width)).read_bytes())
+    except NoteInvalid as error:
+        return merkle.root(tile), f"{tile_path(None, index, width)}: {error}", []
     found = [merkle.leaf_hash(leaf) for leaf in leaves]
-    if found != hashes:
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(found, hashes, strict=False)))
-        wrong.setdefault("entries", f"entry {index * WIDTH + same} is not the one in the tree")
-    for leaf in leaves:
-        replay.read(leaf)
+    wrong = ""
+    if found != tile:
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(found, tile, strict=False)))
+        wrong = f"entry {index * WIDTH + same} is not the one in the tree"
+    return merkle.root(tile), wrong, [see(leaf) for leaf in leaves]
 
 
-def _split(tile: bytes) -> list[bytes]:
-    return [tile[start : start + HASH_SIZE] for start in range(0, len(tile), HASH_SIZE)]
+def _rules(one: _Verification, replay: Replay) -> None:
+    told = {
+        "vocabulary": f"{replay.unknown} of a type this reader does not know" if replay.unknown else "",
+        "releases": f"{replay.unanswered} permitted, without outcome yet" if replay.unanswered else "",
+    }
+    for rule, found in replay.found.items():
+        if found.count:
+            one.fail(rule, str(found))
+        elif rule == "witnessed times" and not one.heads:
+            one.tell(rule, "nobody outside dated a head", ok=None)
+        else:
+            one.tell(rule, told.get(rule, ""))
+
+
+def _announced(one: _Verification, replay: Replay, pruned: int) -> None:
+    """Entries may only be missing where the log itself says that it removed them (C2SP tlog-tiles, pruning)."""
+    announced = max((entry["minimum"] for _, entry in replay.kept if entry["type"] == "log.pruned"), default=0)
+    if pruned > announced:
+        one.fail("files", f"{pruned} entries are missing, {announced} were announced as pruned")
+
+
+def _previous(one: _Verification, replay: Replay) -> None:
+    """18."""
+    created = next((entry for index, entry in replay.kept if index == 0), {})
+    origin = created.get("previous")
+    if origin is None:
+        one.tell("previous log", "entry 0 is pruned" if replay.start else "this log is the first", ok=None)
+        return
+    folder = one.directory.path.parent / origin.rpartition("/")[2]
+    try:
+        note = (folder / "checkpoint").read_text("utf-8")
+        last = open_checkpoint(note, *(one.trust.keys(origin) or (parse_vkey((folder / "log.vkey").read_text()),)))
+    except FileNotFoundError:
+        one.tell("previous log", f"{origin} does not lie beside", ok=None)
+        return
+    except (AuditError, OSError, ValueError):
+        one.fail("previous log", f"{folder.name}/checkpoint is not a checkpoint of {origin}")
+        return
+    if (last.origin, last.size, last.root.hex()) != (origin, created["previous_size"], created["previous_root"]):
+        one.fail("previous log", f"{folder.name} does not end where this log begins")
+    one.tell("previous log", origin)

@@ -1,0 +1,84 @@
+"""What a verifier believes from outside: public keys of logs, a witness policy, roots of time-stamping authorities.
+
+A key of a log's base name stands for its yearly shards, as in a policy file. Refuses to take any of it from what is
+being verified, but for the key that lies beside a log when none is given: the report then says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.x509 import Certificate
+
+from audit.cosignature import cosigned
+from audit.errors import AuditError, NothingToVerify
+from audit.keys import Vkey, parse_vkey
+from audit.policy import Policy, parse_policy, stands_for
+from audit.timestamps import read_roots
+
+_RECEIPT = "/receipt"
+_MAX_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Everything believed; empty trusts nothing."""
+
+    vkeys: tuple[Vkey, ...] = ()
+    policy: Policy | None = None
+    roots: tuple[Certificate, ...] = ()
+
+    def keys(self, name: str) -> tuple[Vkey, ...]:
+        """Give the keys believed for notes of this origin (a log's, a shard's, or their receipts'), under its name."""
+        origin = name.removesuffix(_RECEIPT)
+        given = (
+            Vkey(name, vkey.public)
+            for vkey in self.vkeys
+            if vkey.name.endswith(_RECEIPT) == name.endswith(_RECEIPT)
+            and stands_for(vkey.name.removesuffix(_RECEIPT), origin)
+        )
+        named = self.policy.vkeys(name) if self.policy else ()
+        return tuple(dict.fromkeys((*given, *named)))
+
+    def cosigners(self, note: str) -> dict[str, int]:
+        """Give the policy's witnesses that cosigned a note, by their names there, with the time in seconds."""
+        if self.policy is None:
+            return {}
+        times = cosigned(note, [witness.vkey for witness in self.policy.witnesses.values()])
+        return {name: times[witness.vkey] for name, witness in self.policy.witnesses.items() if witness.vkey in times}
+
+    def quorum(self, note: str) -> tuple[bool | None, str]:
+        """Tell whether enough witnesses cosigned a note, and who did."""
+        if self.policy is None:
+            return None, "no policy given"
+        names = self.cosigners(note)
+        enough = self.policy.satisfied({self.policy.witnesses[name].vkey for name in names})
+        return enough, f"cosigned by {', '.join(names) or 'none of the policy'}"
+
+
+def read_trust(vkeys: Sequence[Path] = (), *, policy: Path | None = None, roots: Path | None = None) -> Trust:
+    """Read what is believed from files: public key texts (one per line), a C2SP tlog-policy, PEM certificates."""
+    lines = [line for path in vkeys for line in read_text(path).splitlines() if line.strip()]
+    try:
+        return Trust(
+            vkeys=tuple(parse_vkey(line) for line in lines),
+            policy=parse_policy(read_text(policy)) if policy else None,
+            roots=tuple(read_roots(read_text(roots).encode())) if roots else (),
+        )
+    except AuditError as error:
+        raise NothingToVerify(f"what was given to verify with cannot be used: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read a small text file."""
+    try:
+        if path.stat().st_size > _MAX_FILE:
+            raise NothingToVerify(f"{path} is larger than anything this verifier reads")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise NothingToVerify(f"{path} cannot be read") from None
+
+
+def only(vkeys: Iterable[Vkey]) -> Trust:
+    """Believe these keys and nothing else."""
+    return Trust(tuple(vkeys))
