@@ -32,7 +32,7 @@ from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 
-from audit import merkle, timestamps
+from audit import merkle, timestamps, years
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory, split
 from audit.errors import AuditError, NoteInvalid, TimestampUnchecked
@@ -72,8 +72,13 @@ class _Verification:
         self.found.setdefault(name, (ok, detail))
 
 
-def verify_directory(path: Path, trust: Trust | Vkey | None = None, *, processes: int = 1) -> Report:
-    """Run every check; never raises for what the directory holds."""
+def verify_directory(
+    path: Path, trust: Trust | Vkey | None = None, *, processes: int = 1, announced: dict[str, int] | None = None
+) -> Report:
+    """Run every check; never raises for what the directory holds.
+
+    `announced` gathers the minimum that the logs verified so far announce for each origin: newest log first.
+    """
     believed = Trust((trust,)) if isinstance(trust, Vkey) else trust or Trust()
     directory = Directory(path)
     try:
@@ -92,7 +97,7 @@ def verify_directory(path: Path, trust: Trust | Vkey | None = None, *, processes
         f"{checkpoint.origin}, {checkpoint.size} entries"
         + ("" if given else "; the key is the directory's own: compare it with one you hold"),
     )
-    _verify(one, processes)
+    _verify(one, processes, {} if announced is None else announced)
     about = f"{checkpoint.origin}, {checkpoint.size} entries"
     return report(
         about, CHECKS, one.found, key_given=given, origin=checkpoint.origin, size=checkpoint.size,
@@ -100,7 +105,7 @@ def verify_directory(path: Path, trust: Trust | Vkey | None = None, *, processes
     )  # fmt: skip
 
 
-def _verify(one: _Verification, processes: int) -> None:
+def _verify(one: _Verification, processes: int, announced: dict[str, int]) -> None:
     size = one.checkpoint.size
     pruned = one.directory.pruned(size)
     if wrong := one.directory.missing_or_stray(size, pruned):  # 2
@@ -113,7 +118,10 @@ def _verify(one: _Verification, processes: int) -> None:
     replay = Replay(one.checkpoint.origin, start=pruned, heads=one.heads)
     _tree(one, replay, processes)  # 3, 4, 5
     _rules(one, replay)  # 6 to 14
-    _announced(one, replay, pruned)
+    for entry in (entry for _, entry in replay.kept if entry["type"] == "log.pruned"):
+        announced[entry["origin"]] = max(entry["minimum"], announced.get(entry["origin"], 0))
+    if pruned > announced.get(one.checkpoint.origin, 0):  # C2SP tlog-tiles, pruning: announced, or missing
+        one.fail("files", f"the first {pruned} entries are missing, and no log here announces that they were pruned")
     _previous(one, replay)  # 18
 
 
@@ -251,13 +259,6 @@ def _rules(one: _Verification, replay: Replay) -> None:
             one.tell(rule, told.get(rule, ""))
 
 
-def _announced(one: _Verification, replay: Replay, pruned: int) -> None:
-    """Entries may only be missing where the log itself says that it removed them (C2SP tlog-tiles, pruning)."""
-    announced = max((entry["minimum"] for _, entry in replay.kept if entry["type"] == "log.pruned"), default=0)
-    if pruned > announced:
-        one.fail("files", f"{pruned} entries are missing, {announced} were announced as pruned")
-
-
 def _previous(one: _Verification, replay: Replay) -> None:
     """18."""
     created = next((entry for index, entry in replay.kept if index == 0), {})
@@ -275,6 +276,6 @@ def _previous(one: _Verification, replay: Replay) -> None:
     except (AuditError, OSError, ValueError):
         one.fail("previous log", f"{folder.name}/checkpoint is not a checkpoint of {origin}")
         return
-    if (last.origin, last.size, last.root.hex()) != (origin, created["previous_size"], created["previous_root"]):
+    if not years.continues(created, last):
         one.fail("previous log", f"{folder.name} does not end where this log begins")
     one.tell("previous log", origin)

@@ -1,0 +1,266 @@
+"""Finds out what files are, and makes the verification made for them.
+
+A directory is a log, an extract, or holds one of these per year. A file is a receipt of the gateway (JSON), a
+tlog-proof (text or JSON) with its entry, a checkpoint, or a consistency proof (the body of `add-checkpoint`).
+Checkpoints are verified together, with the log or the proofs given beside them: is one an extension of the other?
+Refuses a file it does not know, and to look for anything outside the paths it was given but an entry beside its proof.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from audit import proofs, receipts
+from audit.canonical import loads
+from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
+from audit.directory import Directory
+from audit.errors import AuditError, NothingToVerify, ProofInvalid
+from audit.merkle import leaf_hash, verify_consistency
+from audit.proofs import ConsistencyProof, InclusionProof
+from audit.replay import see
+from audit.report import Report, report
+from audit.trust import Trust, read_text
+from audit.verify import verify_directory
+
+RECEIPT_CHECKS = ("receipt",)
+PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses")
+EXTRACT_CHECKS = ("checkpoint", "entries", "witnesses")
+PAIR_CHECKS = ("checkpoints", "witnesses", "extension")
+
+_Found = dict[str, tuple[bool | None, str]]
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The paths by what they are."""
+
+    logs: list[Path] = field(default_factory=list)
+    extracts: list[Path] = field(default_factory=list)
+    receipts: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)
+    proofs: list[tuple[Path, InclusionProof]] = field(default_factory=list)
+    entries: list[Path] = field(default_factory=list)
+    checkpoints: list[tuple[Path, str]] = field(default_factory=list)
+    bridges: list[ConsistencyProof] = field(default_factory=list)
+
+
+def verify_paths(paths: Sequence[Path], trust: Trust, *, processes: int = 1) -> list[Report]:
+    """Verify everything given; `NothingToVerify` for what cannot be read or is not known."""
+    found = _Sorted()
+    for path in paths:
+        _sort(path, found)
+    if not trust.vkeys and trust.policy is None and (found.receipts or found.proofs or found.checkpoints):
+        raise NothingToVerify("a receipt, a proof or a checkpoint is verified with a key you hold: --vkey or --policy")
+    reports = _logs(found.logs, trust, processes)
+    reports += [_extract(path, trust) for path in found.extracts]
+    reports += [_receipt(path, content, trust) for path, content in found.receipts]
+    reports += [_proof(path, proof, found.entries, trust=trust) for path, proof in found.proofs]
+    if found.checkpoints:
+        reports.append(_checkpoints(found, trust))
+    if not reports:
+        raise NothingToVerify("an entry or a consistency proof says nothing alone: give its proof, or the checkpoints")
+    return reports
+
+
+def _sort(path: Path, found: _Sorted) -> None:
+    if path.is_dir():
+        _sort_directory(path, found)
+        return
+    text = read_text(path)
+    try:
+        if text.startswith(proofs.HEADER):
+            found.proofs.append((path, proofs.parse(text)))
+        elif text.startswith("old "):
+            found.bridges.append(proofs.parse_consistency(text))
+        elif "\n\n— " in text and not text.startswith("{"):
+            found.checkpoints.append((path, text))
+        else:
+            _sort_json(path, text, found)
+    except ProofInvalid as error:
+        raise NothingToVerify(f"{path}: {error}") from None
+
+
+def _sort_directory(path: Path, found: _Sorted) -> None:
+    if (path / "extract.json").is_file():
+        found.extracts.append(path)
+    elif (path / "checkpoint").exists() or (path / "tile").is_dir() or (path / "log.vkey").is_file():
+        found.logs.append(path)
+    else:
+        inside = [each for each in sorted(path.iterdir()) if each.is_dir()]
+        known = [each for each in inside if (each / "checkpoint").is_file()]
+        if not known:
+            raise NothingToVerify(f"{path} holds neither a log nor an extract")
+        for each in known:
+            _sort_directory(each, found)
+
+
+def _sort_json(path: Path, text: str, found: _Sorted) -> None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NothingToVerify(f"{path} is neither a directory nor a receipt, proof or checkpoint") from None
+    members = set(content) if isinstance(content, dict) else set()
+    if {"note", "entry"} <= members:
+        found.receipts.append((path, content))
+    elif {"index", "path", "checkpoint"} <= members:
+        found.proofs.append((path, _from_json(content)))
+    elif {"v", "type", "id"} <= members:
+        found.entries.append(path)
+    else:
+        raise NothingToVerify(f"{path} is neither a receipt, a proof nor an entry")
+
+
+def _from_json(content: dict[str, Any]) -> InclusionProof:
+    """The JSON form holds the same lines; it is read through the text, so that one reader judges both."""
+    try:
+        lines = [proofs.HEADER, f"index {content['index']}", *content["path"], "", content["checkpoint"]]
+        return proofs.parse("\n".join(lines))
+    except TypeError:
+        raise ProofInvalid("a member does not have the form it must have") from None
+
+
+def _logs(paths: list[Path], trust: Trust, processes: int) -> list[Report]:
+    """The newest year first: it announces what was pruned of the years before."""
+    announced: dict[str, int] = {}
+    newest_first = [verify_directory(path, trust, processes=processes, announced=announced) for path in reversed(paths)]
+    return newest_first[::-1]
+
+
+def _receipt(path: Path, content: dict[str, Any], trust: Trust) -> Report:
+    keys = trust.keys(receipts.receipt_name(str(content.get("origin"))))
+    if not keys:
+        raise NothingToVerify(f"{path}: no key of the receipts of this log was given")
+    told = (False, "")
+    for key in keys:
+        try:
+            entry = receipts.verify(content, key)
+        except AuditError as error:
+            told = (False, str(error))
+        else:
+            told = (True, f"The receipt holds: {entry['type']} of {entry.get('org', '')}")
+            break
+    return report(str(path), RECEIPT_CHECKS, {"receipt": told})
+
+
+def _proof(path: Path, proof: InclusionProof, entries: list[Path], *, trust: Trust) -> Report:
+    beside = path.with_suffix(".json")
+    file = entries[0] if len(entries) == 1 else beside
+    if file == path or not file.is_file():
+        raise NothingToVerify(f"{path}: give the entry it proves, or put it beside as {beside.name}")
+    leaf = read_text(file).encode()
+    found: _Found = {}
+    try:
+        _open(proof.note, trust, found)
+        proofs.verify(proof, leaf_hash(leaf), *trust.keys(_origin(proof.note)))
+        found["inclusion"] = (True, f"entry {proof.index}")
+        found["entry"] = _entry(leaf)
+    except ProofInvalid as error:
+        found["inclusion"] = (False, str(error))
+    except AuditError as error:
+        found["checkpoint"] = (False, str(error))
+    return report(str(path), PROOF_CHECKS, found, index=proof.index)
+
+
+def _entry(leaf: bytes) -> tuple[bool | None, str]:
+    seen = see(leaf)
+    if seen.wrong:
+        return False, f"it {seen.what}"
+    entry = loads(leaf)
+    assert isinstance(entry, dict)  # noqa: S101  see() has read it
+    return True, f"{entry['type']} of {entry.get('org', 'the log')}"
+
+
+def _extract(path: Path, trust: Trust) -> Report:
+    """An extract: one checkpoint, entries each with its proof up to it. What was left out of it nobody can tell."""
+    found: _Found = {}
+    try:
+        note = Directory(path).note()
+        _open(note, trust, found)
+    except (AuditError, OSError, ValueError) as error:
+        reason = str(error) if isinstance(error, AuditError) else "it cannot be read"
+        return report(str(path), EXTRACT_CHECKS, {"checkpoint": (False, reason)})
+    files = sorted((path / "entries").glob("*.json"))
+    wrong = [file.name for file in files if not _proved(file, note, trust)]
+    alone = {file.stem for file in (path / "entries").glob("*.tlog-proof")} - {file.stem for file in files}
+    if wrong:
+        found["entries"] = (False, f"entries/{wrong[0]} is not what its proof under this checkpoint says")
+    elif alone:
+        found["entries"] = (False, f"entries/{min(alone)}.tlog-proof lies there without its entry")
+    else:
+        found["entries"] = (True, f"{len(files)} entries, each in the tree")
+    return report(str(path), EXTRACT_CHECKS, found, entries=len(files))
+
+
+def _proved(file: Path, note: str, trust: Trust) -> bool:
+    try:
+        proof, leaf = proofs.parse(read_text(file.with_suffix(".tlog-proof"))), file.read_bytes()
+        proofs.verify(proof, leaf_hash(leaf), *trust.keys(_origin(note)))
+    except (AuditError, OSError):
+        return False
+    return proof.note == note and file.stem == str(proof.index) and not see(leaf).wrong
+
+
+def _open(note: str, trust: Trust, found: _Found) -> Checkpoint:
+    checkpoint = open_checkpoint(note, *trust.keys(_origin(note)))
+    found["checkpoint"] = (True, f"{checkpoint.origin}, {checkpoint.size} entries")
+    found["witnesses"] = trust.quorum(note)
+    return checkpoint
+
+
+def _origin(note: str) -> str:
+    return parse_checkpoint(split_note(note)[0]).origin
+
+
+def _checkpoints(found: _Sorted, trust: Trust) -> Report:
+    checks: _Found = {}
+    notes = [note for _, note in found.checkpoints]
+    notes += [proof.note for proof in found.bridges]
+    notes += [Directory(path).note() for path in found.logs if (path / "checkpoint").is_file()]
+    heads: list[Checkpoint] = []
+    try:
+        heads = [open_checkpoint(note, *trust.keys(_origin(note))) for note in notes]
+        checks["witnesses"] = _worst([trust.quorum(note) for note in notes])
+        checks["checkpoints"] = (True, f"of sizes {', '.join(str(size) for size in sorted({h.size for h in heads}))}")
+        checks["extension"] = _extension(heads, found)
+    except AuditError as error:
+        checks["checkpoints"] = (False, str(error))
+    about = " and ".join(str(path) for path, _ in found.checkpoints)
+    return report(about, PAIR_CHECKS, checks)
+
+
+def _worst(quorums: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
+    return next((quorum for quorum in quorums if quorum[0] is False), quorums[0])
+
+
+def _extension(heads: list[Checkpoint], found: _Sorted) -> tuple[bool | None, str]:
+    """Tell whether each head begins with the one before it, as far as what was given can tell."""
+    ordered = sorted(set(heads), key=lambda head: (head.size, head.root))
+    if len({head.origin for head in ordered}) > 1:
+        return False, "they are of different logs"
+    if len(ordered) == 1:
+        return (None, "only one was given") if len(heads) == 1 else (True, "they are the same head")
+    for old, new in pairwise(ordered):
+        extends = _extends(old, new, found)
+        if extends is not True:
+            words = f"{new.size} is no extension of {old.size}: one log does not have both"
+            return (False, words) if extends is False else (None, "give the log or a consistency proof between them")
+    return True, f"{ordered[-1].size} is an extension of {ordered[0].size}"
+
+
+def _extends(old: Checkpoint, new: Checkpoint, found: _Sorted) -> bool | None:
+    if old.size == new.size:
+        return False  # and another root
+    if old.size == 0:
+        return True  # every log extends the empty one
+    for proof in found.bridges:
+        if proof.old == old.size and parse_checkpoint(split_note(proof.note)[0]) == new:
+            return verify_consistency(old.size, new.size, old.root, new.root, proof.path)
+    for log in map(Directory, found.logs):
+        try:
+            kept = [log.range_at(head.size).root() == head.root for head in (old, new)]
+        except (OSError, ValueError):
+            continue
+        return all(kept)
+    return None
