@@ -12,6 +12,8 @@ AuditError
 │   ├── DurabilityRefused   the database could lose acknowledged entries
 │   └── JournalInconsistent what is stored does not add up
 ├── KeyRefused              a key file or key text that cannot be used
+├── RotationRefused         a key cannot take over, or go, at this point
+├── RetentionRefused        entries cannot be removed at this point
 ├── PolicyInvalid           a witness policy that cannot be read
 ├── SubmissionRefused       a checkpoint that this witness does not cosign
 │   ├── SubmissionMalformed not in the form of the norm
@@ -19,6 +21,9 @@ AuditError
 │   ├── LogKeyMissing       not signed by a key of that log
 │   ├── SizeConflict        does not start from what was cosigned last
 │   └── Inconsistent        not a continuation of what was cosigned last
+├── WitnessUnavailable      a witness that did not answer, or not within bounds
+├── WitnessAnswerInvalid    a witness that answered something the norm does not know, or a false signature
+│   └── ContradictionClaimed a witness that says this log contradicts itself, without showing it
 ├── LogContradicted         a witness holds a head that this log cannot have
 ├── NoteInvalid             a signed note or checkpoint that does not hold
 ├── ReceiptInvalid          a receipt that does not hold
@@ -156,10 +161,40 @@ class Inconsistent(SubmissionRefused):
     code = "inconsistent_checkpoint"
 
 
+class WitnessUnavailable(AuditError):
+    """A witness did not answer in time, or with more than an answer holds."""
+
+    code = "witness_unavailable"
+
+
+class WitnessAnswerInvalid(AuditError):
+    """A witness answered something else than the norm allows, or signed something else than it was sent."""
+
+    code = "witness_answer_invalid"
+
+
+class ContradictionClaimed(WitnessAnswerInvalid):
+    """A witness says that this log contradicts what it cosigned, and shows no evidence."""
+
+    code = "contradiction_claimed"
+
+
 class LogContradicted(AuditError):
     """A witness has seen more of this log than there is, or something else: it was restored, cut or forked."""
 
     code = "log_contradicted"
+
+
+class RotationRefused(AuditError):
+    """A key cannot take over, or go, at this point; the message says what is missing."""
+
+    code = "rotation_refused"
+
+
+class RetentionRefused(AuditError):
+    """Entries cannot be removed at this point; the message says what is missing."""
+
+    code = "retention_refused"
 
 
 class NoteInvalid(AuditError):
