@@ -14,6 +14,9 @@ TITLES = {
     "postgresql": "**governed, PostgreSQL**",
 }
 
+_APPENDS = {("sqlite", 64): 12_000, ("postgresql", 64): 10_000, ("postgresql", 256): 20_000}
+"""Durable entries per second wanted of one process."""
+
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; numbers to the right."""
@@ -79,7 +82,8 @@ def appends(figures: Sequence[Mapping[str, Any]]) -> str:
     """Durable entries per second."""
     rows = [
         (
-            f"{each['engine']}, {each['clients']:.0f} waiting",
+            f"{each['engine']}, {each['clients']:.0f} waiting"
+            + (f", {each['processes']:.0f} processes" if each["processes"] > 1 else ""),
             *(f"{each[name]:,.0f}" for name in ("rate", "cpu")),
             f"{each['p99']:.1f}",
             f"{each['plain']:,.0f}",
@@ -105,8 +109,10 @@ def met(results: Mapping[str, Any]) -> list[tuple[str, bool]]:
     if decide is not None:
         found.append((f"decision on 50 fields: p99 {decide:.0f} µs (under 200 wanted)", decide < 200))
     for each in results.get("append", []):
-        sentence = f"{each['engine']}: {each['rate']:,.0f} durable entries/s with 64 waiting (10,000 wanted)"
-        found.append((sentence, each["rate"] >= 10_000))
+        wanted = _APPENDS.get((each["engine"], each["clients"]), 0) if each["processes"] == 1 else 0
+        if wanted:
+            told = f"{each['engine']}: {each['rate']:,.0f} durable entries/s with {each['clients']:.0f} waiting"
+            found.append((f"{told} ({wanted:,} wanted)", each["rate"] >= wanted))
     if points:
         most = max(each["resident"] for each in points)
         grown = points[-1]["private"] - _after(points, 10_000)

@@ -2,7 +2,7 @@
 
 SQLite: writes go one after the other through one thread that holds the write connection; point reads run
 inline on the loop, where a thread hop costs more than the query (docs/adr/0003-database.md).
-PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions through `run_sync`.
+PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions in a greenlet of their own.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from audit.errors import StoreUnavailable
 from audit.store import Store
@@ -170,12 +171,16 @@ class SqliteDatabase(Database):
 
 
 class PostgresDatabase(Database):
-    """A PostgreSQL server through asyncpg."""
+    """A PostgreSQL server through asyncpg.
+
+    A call runs in one greenlet from begin to commit: `AsyncEngine` starts five (connect, begin, work, commit, close),
+    which takes as long as the transaction itself (docs/adr/0012-journal-speed.md).
+    """
 
     dialect = "postgresql"
 
     def __init__(self, url: URL, *, pool_size: int) -> None:
-        self._engine: AsyncEngine = create_async_engine(
+        engine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
             max_overflow=0,
@@ -195,23 +200,30 @@ class PostgresDatabase(Database):
                 },
             },
         )
+        self._engine = engine.sync_engine
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.read`."""
-        try:
-            async with self._reads.connect() as connection:
-                return await connection.run_sync(work)
-        except IntegrityError:
-            raise
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(_cause(error)) from error
+
+        def run() -> T:
+            with self._reads.connect() as connection:
+                return work(connection)
+
+        return await self._spawn(run)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.write`."""
+
+        def run() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await self._spawn(run)
+
+    async def _spawn(self, run: Callable[[], T]) -> T:
         try:
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
+            return await greenlet_spawn(run)
         except IntegrityError:
             raise
         except (SQLAlchemyError, OSError, TimeoutError) as error:
@@ -219,7 +231,7 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Close the pool."""
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
 
 def _close(connection: Connection | None) -> None:
