@@ -21,6 +21,12 @@ ConsentError
 │   ├── EpochChanged         the person's choices changed in between
 │   ├── AuthorisationExpired the authorisation ended, or its uses are spent
 │   └── FrequencyExceeded    the exchange was already used as often as allowed
+├── ErasureUnknown           no such erasure
+├── ErasurePending           an erasure of this person is under way or done
+├── ErasureClosed            it was cancelled or executed: nothing changes any more
+├── ErasureUnsigned          two officers have not signed it
+├── ErasureNotDue            its date has not come
+├── OfficerRefused           not a signature of an officer under the text of this erasure
 └── KeyUnusable              a key or a sealed value does not open: wrong KEK, or altered
 """
 
@@ -158,6 +164,46 @@ class FrequencyExceeded(GuardRefused):
     """The exchange was already used as often as its window allows."""
 
     code = "frequency_exceeded"
+
+
+class ErasureUnknown(ConsentError):  # noqa: N818
+    """No erasure has this id."""
+
+    code = "erasure_unknown"
+
+
+class ErasurePending(ConsentError):  # noqa: N818
+    """An erasure of this person is under way or done."""
+
+    code = "erasure_pending"
+
+
+class ErasureClosed(ConsentError):  # noqa: N818
+    """It was cancelled or executed: nothing about it changes any more."""
+
+    code = "erasure_closed"
+
+
+class ErasureUnsigned(ConsentError):  # noqa: N818
+    """Two officers have not signed its text."""
+
+    code = "erasure_unsigned"
+
+
+class ErasureNotDue(ConsentError):  # noqa: N818
+    """The delay has not passed; `due` is when it will have (ms)."""
+
+    code = "erasure_not_due"
+
+    def __init__(self, due: int) -> None:
+        super().__init__("the delay has not passed")
+        self.due = due
+
+
+class OfficerRefused(ConsentError):  # noqa: N818
+    """Not a signature of an officer under the text of this erasure."""
+
+    code = "officer_refused"
 
 
 class KeyUnusable(ConsentError):  # noqa: N818

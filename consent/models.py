@@ -128,7 +128,8 @@ erasure = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("subject", String(32), nullable=False, index=True),
-    Column("note", Text, nullable=False),  # the text the officers sign, and their signatures (C2SP signed note)
+    Column("text", Text, nullable=False),  # what the officers sign
+    Column("signatures", Text, nullable=False),  # their lines (C2SP signed note)
     Column("requested_at", BigInteger, nullable=False),
     Column("due", BigInteger, nullable=True),  # since the second signature: not before this
     Column("cancelled_at", BigInteger, nullable=True),

@@ -1,0 +1,99 @@
+"""Writes the list that `audit.person` checks: all entries about one person that published checkpoints cover.
+
+Entries are found by the person's tags, which only their key makes; SQL of a person's entries and seals lives here.
+Refuses nothing: what is missing is missing in the list, and its check says so.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit import merkle, shards
+from audit.errors import NotPublished
+from audit.keys import Vkey
+from audit.models import audit_entry, audit_seal
+from audit.person import FORMAT
+from audit.person_key import PersonKey
+from audit.reading import PublishedLog, Served, folder
+
+_CHUNK = 500
+_entries = (
+    sa.select(audit_entry.c.index, audit_entry.c.subject, audit_entry.c.leaf, audit_seal.c.sealed)
+    .outerjoin(audit_seal, audit_seal.c.index == audit_entry.c.index)
+    .order_by(audit_entry.c.index)
+)
+
+
+def write_list(
+    connection: Connection, log: PublishedLog, key: PersonKey, *, count: int, vkeys: Sequence[Vkey], now: int
+) -> dict[str, Any]:
+    """Give the content of the file; `count` is how many entries there were about the person at this moment."""
+    covered = list(_covered(connection, log))
+    tags = [key.tag(number) for number in range(count)]
+    numbers = {tag: number for number, tag in enumerate(tags)}
+    rows = [row for chunk in _chunks(tags) for row in _of(connection, audit_entry.c.subject.in_(chunk))]
+    mine = [
+        {"number": numbers[row.subject], **proved}
+        for row in sorted(rows, key=lambda row: row.index)
+        if (proved := _proved(connection, log, covered, row))
+    ]
+    announced = _announced(connection, log, covered) if mine and mine[0]["number"] else []
+    return {
+        "format": FORMAT,
+        "made_at": now,
+        "key": key.export(),
+        "count": mine[-1]["number"] + 1 if mine else 0,
+        "keys": [str(vkey) for vkey in vkeys],
+        "checkpoints": [served.note for served in covered],
+        "entries": mine,
+        "announced": announced,
+    }
+
+
+def delete_seals(connection: Connection, tags: Sequence[str]) -> None:
+    """Erase what was sealed beside these entries."""
+    for chunk in _chunks(tags):
+        theirs = sa.select(audit_entry.c.index).where(audit_entry.c.subject.in_(chunk))
+        connection.execute(sa.delete(audit_seal).where(audit_seal.c.index.in_(theirs)))
+
+
+def _covered(connection: Connection, log: PublishedLog) -> Iterator[Served]:
+    for shard in shards.every(connection):
+        try:
+            yield log.serve(connection, year=folder(shard.origin))
+        except NotPublished:  # a year that began this second, or waits for its witnesses
+            continue
+
+
+def _of(connection: Connection, *where: sa.ColumnElement[bool]) -> Sequence[Any]:
+    return connection.execute(_entries.where(*where)).all()
+
+
+def _proved(connection: Connection, log: PublishedLog, covered: Sequence[Served], row: Any) -> dict[str, Any] | None:
+    """The entry with its path; None when it is newer than the checkpoints."""
+    for number, served in enumerate(covered):
+        index = row.index - served.shard.first
+        if 0 <= index < served.size:
+            path = merkle.inclusion_path(index, served.size, log.node(connection, served.shard, served.size))
+            told = {"checkpoint": number, "index": index, "entry": row.leaf.decode(), "path": [_text(e) for e in path]}
+            return told if row.sealed is None else {**told, "sealed": _text(row.sealed)}
+    return None
+
+
+def _announced(connection: Connection, log: PublishedLog, covered: Sequence[Served]) -> list[dict[str, Any]]:
+    """The entries that announce a pruning: they are about nobody, as few are."""
+    rows = _of(connection, audit_entry.c.subject.is_(None))
+    prunings = [row for row in rows if b'"type":"log.pruned"' in row.leaf]  # canonical, and no text is free
+    return [each for row in prunings if (each := _proved(connection, log, covered, row))]
+
+
+def _chunks(tags: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(tags), _CHUNK):
+        yield tags[start : start + _CHUNK]
+
+
+def _text(raw: bytes) -> str:
+    return b64encode(raw).decode()

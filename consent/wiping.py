@@ -1,0 +1,47 @@
+"""What goes when a person is erased, in SQL: at once, and once the journal's retention has passed.
+
+At once: seals, identifiers by which the person is found, links, authorisations, and every sealed value. Later: the
+names partners knew the person by, kept until then only to answer `subject_erased` to whoever still asks. The row of
+the person stays for ever, empty: an opaque id, how many entries there were, when it was erased.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit.person_list import delete_seals
+from consent.models import authorisation, identifier, link, partner_subject, reference, subject_key
+from consent.models import subject as people
+from consent.vault import SubjectId, SubjectKey
+
+_IDS = 500
+TABLES = ("audit_seal", *(each.name for each in (people, identifier, link, authorisation, reference, partner_subject)))
+
+
+def wipe(connection: Connection, subject: SubjectId, key: SubjectKey, *, now: int) -> None:
+    """At once; the person's own count is final by then."""
+    counter = connection.execute(sa.select(people.c.counter).where(people.c.id == subject)).scalar_one()
+    delete_seals(connection, [key.tag(number) for number in range(counter)])
+    for table in (identifier, link, authorisation):
+        connection.execute(sa.delete(table).where(table.c.subject == subject))
+    connection.execute(sa.update(reference).where(reference.c.subject == subject).values(sealed=b""))
+    left = {"erased_at": now, "flags": "tombstone", "uses": "{}", "ambiguous": "", "identifiers": None}
+    connection.execute(sa.update(people).where(people.c.id == subject).values(left))
+
+
+def forget(connection: Connection, subject: SubjectId) -> None:
+    """Later."""
+    for table in (reference, partner_subject):
+        connection.execute(sa.delete(table).where(table.c.subject == subject))
+
+
+def still_held(connection: Connection, subjects: Sequence[str], *scopes: str) -> list[SubjectId]:
+    """Of these persons, those whose key the key store holds in one of these scopes."""
+    held: list[SubjectId] = []
+    for start in range(0, len(subjects), _IDS):
+        some = subject_key.c.subject.in_(subjects[start : start + _IDS]) & subject_key.c.scope.in_(scopes)
+        held += connection.execute(
+            sa.select(subject_key.c.subject).where(some).order_by(subject_key.c.subject)
+        ).scalars()
+    return held
