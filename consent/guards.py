@@ -164,16 +164,16 @@ def _count(counts: dict[str, int], window: str) -> None:
 
 def _wanted(rows: Rows) -> sa.Select[Any]:
     columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
-    return columns.join_from(rows.table, subject, subject.c.id == rows.text(0)).where(subject.c.erased_at.is_(None))
+    return columns.join_from(rows.table, subject, subject.c.id == rows[0]).where(subject.c.erased_at.is_(None))
 
 
 def _moved(rows: Rows) -> sa.Update:
-    values = {"epoch": rows.number(1), "counter": rows.number(2), "uses": rows.text(3)}
-    return sa.update(subject).values(values).where(subject.c.id == rows.text(0))
+    values = {"epoch": rows[1], "counter": rows[2], "uses": rows[3]}
+    return sa.update(subject).values(values).where(subject.c.id == rows[0])
 
 
-_SELECT = Batched(_wanted)
-_UPDATE = Batched(_moved)
+_SELECT = Batched(_wanted, sa.Text)
+_UPDATE = Batched(_moved, sa.Text, sa.BigInteger, sa.BigInteger, sa.Text)
 
 
 def _read(connection: Connection, ids: set[SubjectId]) -> dict[str, _Standing]:

@@ -162,13 +162,11 @@ _names = lru_cache(maxsize=8_192)(words)  # many people share few sets of fields
 def _named(rows: Rows) -> sa.Subquery:
     """The persons asked for, by either name; `position` is the ask's place in the batch."""
     names, references = models.partner_subject, models.reference
-    columns = (rows.text(0).label("position"), rows.text(4).label("purpose"))
+    columns = (rows[0].label("position"), rows[4].label("purpose"))
     asked = sa.select(*columns, names.c.partner, names.c.pseudonym, names.c.subject)
-    by_pseudonym = asked.join_from(
-        rows.table, names, (names.c.pseudonym == rows.text(2)) & (names.c.partner == rows.text(1))
-    )
+    by_pseudonym = asked.join_from(rows.table, names, (names.c.pseudonym == rows[2]) & (names.c.partner == rows[1]))
     by_reference = asked.join_from(
-        rows.table, references, (references.c.partner == rows.text(1)) & (references.c.blind == rows.text(3))
+        rows.table, references, (references.c.partner == rows[1]) & (references.c.blind == rows[3])
     ).join(names, (names.c.subject == references.c.subject) & (names.c.partner == references.c.partner))
     return sa.union_all(by_pseudonym, by_reference).subquery("named")
 
@@ -189,7 +187,7 @@ def _statement(rows: Rows) -> sa.Select[Any]:
     )
 
 
-_STATEMENT = Batched(_statement)
+_STATEMENT = Batched(_statement, sa.BigInteger, *[sa.Text] * 4)
 
 
 def _select(connection: Connection, asks: Sequence[_Ask]) -> dict[int, Any]:

@@ -224,11 +224,11 @@ class Vault:
 
 def _by_ids(rows: Rows) -> sa.Select[Any]:
     columns = sa.select(*(subject_key.c[name] for name in ("subject", "scope", "wrapped", "kek")))
-    mine = (subject_key.c.subject == rows.text(0)) & (subject_key.c.scope == sa.literal_column(f"'{_WHOLE}'"))
+    mine = (subject_key.c.subject == rows[0]) & (subject_key.c.scope == sa.literal_column(f"'{_WHOLE}'"))
     return columns.join_from(rows.table, subject_key, mine)
 
 
-_BY_IDS = Batched(_by_ids)
+_BY_IDS = Batched(_by_ids, sa.Text)
 
 
 def _bound(subject: str, kek: str, scope: str = _WHOLE) -> bytes:
