@@ -38,9 +38,13 @@ Gate: TypeAlias = Callable[[Connection, Sequence[Draft]], Sequence[Mapping[str, 
 class Batch:
     """The entries of one transaction, with enough of the tree to prove each of them."""
 
-    __slots__ = ("_nodes", "leaves", "notes", "root", "size", "start")
+    __slots__ = ("_nodes", "first", "leaves", "notes", "origin", "root", "size", "start")
 
-    def __init__(self, before: CompactRange, leaves: list[bytes], root: bytes) -> None:
+    def __init__(
+        self, before: CompactRange, leaves: list[bytes], root: bytes, *, origin: str = "", first: int = 0
+    ) -> None:
+        self.origin = origin
+        self.first = first  # position of the shard's entry 0 over all shards
         self.start = before.size
         self.size = before.size + len(leaves)
         self.leaves = leaves
@@ -65,16 +69,21 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """A durable entry: its number, its bytes, and the tree head it was committed with."""
+    """A durable entry: its position over all shards, its bytes, and the tree head it was committed with."""
 
     index: int
     leaf: bytes
     batch: Batch = field(repr=False)
 
     @property
+    def leaf_index(self) -> int:
+        """Index of the entry in the tree of its shard."""
+        return self.index - self.batch.first
+
+    @property
     def leaf_hash(self) -> bytes:
         """Hash of the entry in the tree."""
-        return self.batch.leaves[self.index - self.batch.start]
+        return self.batch.leaves[self.leaf_index - self.batch.start]
 
     @property
     def size(self) -> int:
@@ -88,4 +97,4 @@ class Appended:
 
     def path(self) -> list[bytes]:
         """Inclusion path in that tree, computed when asked for."""
-        return self.batch.path(self.index)
+        return self.batch.path(self.leaf_index)

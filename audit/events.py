@@ -42,6 +42,8 @@ class Event:
         return {**self.required, **self.optional}
 
 
+_USE = one_of("log", "receipt", "witness")
+
 _AUTHORISATION = Event(
     {"authorisation": forms.hex128, "org": forms.slug, "purpose": forms.purpose, "basis": _BASIS, "epoch": forms.count},
     {
@@ -67,7 +69,25 @@ _AUTHORISATION = Event(
 _EXCHANGE: Mapping[str, Form] = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
 
 EVENTS: Mapping[str, Event] = {
-    "log.created": Event({"origin": forms.origin}),
+    "log.created": Event(
+        {"origin": forms.origin},
+        {"previous": forms.origin, "previous_size": forms.count, "previous_root": forms.root},
+    ),
+    "log.pruned": Event(
+        {"origin": forms.origin, "minimum": forms.count, "months": forms.count},
+        {"whole": forms.flag, "justification": one_of("internal_control")},
+    ),
+    "key.rotated": Event(
+        {
+            "use": _USE, "name": forms.origin, "key": forms.public_key, "former": forms.public_key,
+            "by_former": forms.signature, "by_key": forms.signature,
+        }
+    ),
+    "key.retired": Event({"use": _USE, "name": forms.origin, "key": forms.public_key}),
+    "log.read": Event(
+        {"what": one_of("bundles", "extract"), "log": forms.origin, "first": forms.count, "end": forms.count},
+        {"org": forms.slug, "actor": forms.actor},
+    ),
     "catalogue.activated": Event(
         {"catalogue": forms.hex256},
         {"previous": forms.hex256, "exchanges": list_of(forms.exchange)},
@@ -82,6 +102,7 @@ EVENTS: Mapping[str, Event] = {
             "batches": list_of(forms.slug),
         },
     ),
+    "log.read": Event({"org": forms.slug, "what": forms.code}, {"actor": forms.actor}, subject="allowed"),
     "key.registered": Event(
         {"use": one_of("partner", "token", "receipt", "checkpoint", "actor"), "key": forms.thumbprint},
         {"org": forms.slug, "alg": one_of("ES256", "PS256", "EdDSA", "Ed25519")},
@@ -103,6 +124,13 @@ EVENTS: Mapping[str, Event] = {
     "authorisation.expired": _AUTHORISATION,
     "authorisation.activated": _AUTHORISATION,
     "authorisation.objection_lodged": _AUTHORISATION,
+    "erasure.requested": Event({"erasure": forms.hex128, "bound": forms.thumbprint}),
+    "erasure.approved": Event(
+        {"erasure": forms.hex128, "key": forms.public_key, "signature": forms.signature}, {"due": forms.time}
+    ),
+    "erasure.cancelled": Event({"erasure": forms.hex128}),
+    "erasure.executed": Event({"erasure": forms.hex128, "forget_at": forms.time}, subject="required"),
+    "erasure.forgotten": Event({"erasure": forms.hex128}),
     "exchange.decided": Event(
         {
             **_EXCHANGE,

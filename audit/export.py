@@ -11,27 +11,33 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from audit import tiles
+from audit import shards, tiles
 from audit.checkpoint import Checkpoint, open_checkpoint
-from audit.errors import ExportRefused, NoteInvalid
+from audit.errors import ExportRefused, NoteInvalid, NotPublished
 from audit.files import write_durably
 from audit.keys import Vkey
 from audit.layout import WIDTH, tile_path, tiles_of
+from audit.receipts import receipt_name
 from audit.store import Store
 
 
 async def export_directory(store: Store, out: Path, *, vkey: Vkey, receipt_vkey: Vkey | None = None) -> Checkpoint:
     """Bring a directory up to the newest checkpoint; give that checkpoint."""
-    _, note = await store.read(tiles.newest_checkpoint)
+    shard = await store.read(shards.current)
+    if shard is None:
+        raise NotPublished("the log was never started")
+    _, note = await store.read(partial(tiles.newest_checkpoint, shard=shard))
+    vkey = vkey.named(shard.origin)
     checkpoint = open_checkpoint(note, vkey)
     await asyncio.to_thread(_check_target, out, checkpoint, vkey)
     for level, index, width in _parts(checkpoint.size):
         if level is None:
-            data = await store.read(partial(tiles.read_bundle, index=index, width=width))
+            data = await store.read(partial(tiles.read_bundle, shard=shard, index=index, width=width))
         else:
-            data = await store.read(partial(tiles.read_tile, level=level, index=index, width=width))
+            data = await store.read(partial(tiles.read_tile, shard=shard, level=level, index=index, width=width))
         await asyncio.to_thread(_put, out / tile_path(level, index, width), data)
-    keys = {"log.vkey": vkey} | ({"receipt.vkey": receipt_vkey} if receipt_vkey else {})
+    receipts = receipt_vkey.named(receipt_name(shard.origin)) if receipt_vkey else None
+    keys = {"log.vkey": vkey} | ({"receipt.vkey": receipts} if receipts else {})
     for name, key in keys.items():
         await asyncio.to_thread(_put, out / name, f"{key}\n".encode())
     await asyncio.to_thread(write_durably, out / "checkpoint", note.encode())

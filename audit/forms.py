@@ -86,6 +86,9 @@ hex128 = _Unique(r"[0-9a-f]{32}")
 hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
 commitment = _Unique(r"[A-Za-z0-9_-]{32}")
 thumbprint = _Unique(r"[A-Za-z0-9_-]{43}")
+public_key = _Unique(r"[A-Za-z0-9+/]{44}")  # base64 of type and key, 33 bytes
+signature = _Unique(r"[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{96}")  # of a log, of a witness
+root = _Unique(r"[A-Za-z0-9+/]{43}=")
 origin = _Word(r"(?!.*[0-9]{5})[a-z][a-z0-9.-]{0,99}(?:/[a-z0-9._-]{1,60}){0,6}")
 
 

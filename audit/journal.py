@@ -12,8 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 from audit import start
+from audit.attested import Deadline
 from audit.batch import Appended, Batch, Change, Draft, Gate
-from audit.errors import EntryInvalid, JournalBusy, JournalUnavailable
+from audit.errors import AuditError, EntryInvalid, JournalBusy, JournalUnavailable, ReleaseStopped
 from audit.events import MAX_SKEW_MS, check
 from audit.ids import new_id
 from audit.sequencing import Outcomes, Prepared, prepare, write_batch
@@ -25,7 +26,10 @@ _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
 class Journal:
-    """One log in one database; any number of these may write to it, from any number of processes."""
+    """One log in one database; any number of these may write to it, from any number of processes.
+
+    `origin` is the base name of the log: its shards are `<origin>/<year>`.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Journal:
         max_batch: int = 512,
         max_waiting: int = 4_096,
         max_unpublished_ms: int = 60_000,
+        max_unwitnessed_ms: int | None = None,
     ) -> None:
         self.origin = origin
         self._store = store
@@ -45,10 +50,12 @@ class Journal:
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._max_unpublished_ms = max_unpublished_ms
+        self._witnesses = None if max_unwitnessed_ms is None else Deadline(max_unwitnessed_ms)
         self._waiting: deque[_Waiting] = deque()
         self._news = asyncio.Event()
         self._batcher: asyncio.Task[None] | None = None
         self._closing = False
+        self._held: AuditError | None = None
 
     async def start(self) -> None:
         """Check the database's durability and what it holds, create the log when empty, begin to batch."""
@@ -63,6 +70,10 @@ class Journal:
         if self._batcher is not None:
             await self._batcher
 
+    def hold(self, error: AuditError) -> None:
+        """Let no data leave until the process is started anew; everything else is still written."""
+        self._held = error
+
     async def append(self, draft: Draft) -> Appended:
         """Make an entry durable and give its place.
 
@@ -75,6 +86,8 @@ class Journal:
             raise EntryInvalid(
                 f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
             )
+        if draft.release and self._held is not None:
+            raise ReleaseStopped("a witness contradicts this log") from self._held
         prepared = prepare(draft, entry_id=new_id())
         if self._closing or self._batcher is None:
             raise JournalUnavailable("the journal is not running")
@@ -105,8 +118,10 @@ class Journal:
             write_batch,
             batch=[prepared for prepared, _ in batch],
             gate=self._gate,
+            base=self.origin,
             now=self._clock(),
             max_unpublished_ms=self._max_unpublished_ms,
+            witnesses=self._witnesses,
         )
         try:
             outcomes: Outcomes = await self._store.write(work)

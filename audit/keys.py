@@ -13,9 +13,11 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -44,6 +46,29 @@ class Signer(Protocol):
         """Give the 64-byte Ed25519 signature."""
         ...
 
+    def named(self, name: str) -> Self:
+        """Give the same key under another name: that of a shard."""
+        ...
+
+
+class Keys(Protocol):
+    """The keys of one use: one, or two while one takes over from the other (`audit/ring.py`)."""
+
+    @property
+    def name(self) -> str:
+        """Name all of them bear."""
+        ...
+
+    @property
+    def signing(self) -> Sequence[Signer]:
+        """What signs, newest last."""
+        ...
+
+    @property
+    def vkeys(self) -> Sequence["Vkey"]:
+        """What may have signed: also the public halves of former keys."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Vkey:
@@ -58,6 +83,10 @@ class Vkey:
     def key_id(self) -> bytes:
         """Four bytes that tell keys of one name apart."""
         return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
+
+    def named(self, name: str) -> Self:
+        """Give the same key under another name, as a shard bears it."""
+        return type(self)(name, self.public)
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
@@ -91,6 +120,23 @@ class Ed25519Signer:
     def sign(self, message: bytes) -> bytes:
         """See `Signer.sign`."""
         return self._key.sign(message)
+
+    def named(self, name: str) -> Self:
+        """See `Signer.named`."""
+        twin = copy(self)
+        twin._vkey = self._vkey.named(key_name(name))  # noqa: SLF001  of our own kind
+        return twin
+
+
+    @property
+    def signing(self) -> Sequence["Ed25519Signer"]:
+        """See `Keys.signing`: itself."""
+        return (self,)
+
+    @property
+    def vkeys(self) -> Sequence[Vkey]:
+        """See `Keys.vkeys`: its own."""
+        return (self._vkey,)
 
 
 def key_name(name: str) -> str:

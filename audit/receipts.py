@@ -14,6 +14,7 @@ from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, sign_note
 from audit.errors import AuditError, ReceiptInvalid
 from audit.keys import Signer, Vkey
+from audit.years import base_of
 
 _MEMBERS = frozenset({"origin", "index", "leaf_hash", "tree_size", "root_hash", "path", "entry", "note"})
 
@@ -21,13 +22,15 @@ _MEMBERS = frozenset({"origin", "index", "leaf_hash", "tree_size", "root_hash", 
 class _Batch(Protocol):
     @property
     def notes(self) -> dict[str, str]: ...
+    @property
+    def origin(self) -> str: ...
 
 
 class Proved(Protocol):
     """An appended entry, as `audit.journal.Appended` is one."""
 
     @property
-    def index(self) -> int: ...  # noqa: D102  as documented there
+    def leaf_index(self) -> int: ...  # noqa: D102  as documented there
     @property
     def leaf(self) -> bytes: ...  # noqa: D102
     @property
@@ -46,18 +49,19 @@ def receipt_name(origin: str) -> str:
     return f"{origin}/receipt"
 
 
-def issue(appended: Proved, *, signer: Signer, origin: str) -> dict[str, Any]:
-    """Give the receipt of an entry; its batch is signed once."""
+def issue(appended: Proved, *, signer: Signer) -> dict[str, Any]:
+    """Give the receipt of an entry, signed under the name of its shard; a batch is signed once."""
+    origin = appended.batch.origin
     name = receipt_name(origin)
-    if signer.name != name:
+    if signer.name not in {name, receipt_name(base_of(origin))}:
         raise ReceiptInvalid("the receipt key is not the one of this log")
     note = appended.batch.notes.get(name)
     if note is None:
-        note = sign_note(Checkpoint(name, appended.size, appended.root).text(), signer)
+        note = sign_note(Checkpoint(name, appended.size, appended.root).text(), signer.named(name))
         appended.batch.notes[name] = note
     return {
         "origin": origin,
-        "index": appended.index,
+        "index": appended.leaf_index,
         "leaf_hash": _text(appended.leaf_hash),
         "tree_size": appended.size,
         "root_hash": _text(appended.root),
@@ -67,17 +71,17 @@ def issue(appended: Proved, *, signer: Signer, origin: str) -> dict[str, Any]:
     }
 
 
-def verify(receipt: Mapping[str, Any], vkey: Vkey) -> dict[str, Any]:
-    """Check a receipt with the receipt key's public half; give the entry it proves.
+def verify(receipt: Mapping[str, Any], *vkeys: Vkey) -> dict[str, Any]:
+    """Check a receipt with public halves of receipt keys, of the log or of its shard; give the entry it proves.
 
     1. it has exactly the members of a receipt;
-    2. the note is signed by the key, whose name belongs to the origin;
+    2. the note is signed by one of the keys, whose name belongs to the origin;
     3. the note's tree is the receipt's;
     4. the entry is canonical and has the leaf hash;
     5. the path leads from that leaf, at that index, to the head.
     """
     try:
-        return _verify(receipt, vkey)
+        return _verify(receipt, vkeys)
     except ReceiptInvalid:
         raise
     except AuditError as error:
@@ -86,12 +90,14 @@ def verify(receipt: Mapping[str, Any], vkey: Vkey) -> dict[str, Any]:
         raise ReceiptInvalid("a member does not have the form it must have") from None
 
 
-def _verify(receipt: Mapping[str, Any], vkey: Vkey) -> dict[str, Any]:
+def _verify(receipt: Mapping[str, Any], vkeys: Sequence[Vkey]) -> dict[str, Any]:
     if set(receipt) != _MEMBERS:  # 1
         raise ReceiptInvalid("a receipt has exactly its eight members")
-    signed = open_checkpoint(receipt["note"], vkey)  # 2
-    if signed.origin != receipt_name(receipt["origin"]):
-        raise ReceiptInvalid("the note is of another log")
+    name, base = receipt_name(receipt["origin"]), receipt_name(base_of(receipt["origin"]))
+    named = [vkey.named(name) for vkey in vkeys if vkey.name in {name, base}]  # 2
+    if not named:
+        raise ReceiptInvalid("the receipt is of another log")
+    signed = open_checkpoint(receipt["note"], *named)
     if (signed.size, _text(signed.root)) != (receipt["tree_size"], receipt["root_hash"]):  # 3
         raise ReceiptInvalid("the note is about another tree")
     leaf = receipt["entry"].encode()

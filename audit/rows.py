@@ -24,23 +24,30 @@ _postgresql = sa.text(
       INSERT INTO audit_seal (index, sealed)
       SELECT index, sealed FROM unnest(CAST(:sealed_at AS bigint[]), CAST(:sealed AS bytea[])) AS seal (index, sealed)
     )
-    UPDATE audit_head SET size = :size, peaks = :peaks, root = :root WHERE id = 1
+    UPDATE audit_head SET size = :size, peaks = :peaks, root = :root WHERE id = :shard
     """
 )
 _sqlite_entries = 'INSERT INTO audit_entry ("index", at, subject, hash, leaf) VALUES (?, ?, ?, ?, ?)'
 _sqlite_seals = 'INSERT INTO audit_seal ("index", sealed) VALUES (?, ?)'
-_sqlite_head = "UPDATE audit_head SET size = ?, peaks = ?, root = ? WHERE id = 1"
+_sqlite_head = "UPDATE audit_head SET size = ?, peaks = ?, root = ? WHERE id = ?"
 
 
 def write_rows(
-    connection: Connection, *, at: int, first: int, entries: Sequence[Entry], seals: Sequence[Seal], head: Head
+    connection: Connection,
+    *,
+    at: int,
+    shard: int,
+    first: int,
+    entries: Sequence[Entry],
+    seals: Sequence[Seal],
+    head: Head,
 ) -> None:
-    """Insert entries from index `first` on, with their seals, and move the head."""
+    """Insert entries from position `first` on, with their seals, and move the shard's head."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_sqlite_entries, [(index, at, *entry) for index, entry in enumerate(entries, first)])
         if seals:
             connection.exec_driver_sql(_sqlite_seals, list(seals))
-        connection.exec_driver_sql(_sqlite_head, head)
+        connection.exec_driver_sql(_sqlite_head, (*head, shard))
         return
     subjects, hashes, leaves = zip(*entries, strict=True)
     sealed_at, sealed = zip(*seals, strict=True) if seals else ((), ())
@@ -49,6 +56,6 @@ def write_rows(
         _postgresql,
         {
             "first": first, "at": at, "subjects": subjects, "hashes": hashes, "leaves": leaves,
-            "sealed_at": sealed_at, "sealed": sealed, "size": size, "peaks": peaks, "root": root,
+            "sealed_at": sealed_at, "sealed": sealed, "shard": shard, "size": size, "peaks": peaks, "root": root,
         },
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """One batch, one transaction: the steps of an append, under the lock of the head row.
 
- 1. lock and read the head, and since when an entry waits for a published checkpoint;
- 2. refuse releases when that is too long;
+ 1. lock and read the head, in a new year of a new shard, and since when an entry waits for a published checkpoint;
+ 2. refuse releases when that is too long, or an entry has waited too long for witnesses;
  3. the gate: once for the batch, refuses or stamps;
  4. each draft's change, in a savepoint; when one fails, gate and changes are undone and run again without it,
     so that no number is lost, neither the log's nor the ones the gate counts per person;
@@ -20,21 +20,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from audit import canonical, tiles
+from audit import canonical, shards, tiles
+from audit.attested import Deadline
 from audit.batch import Appended, Batch, Draft, Gate
 from audit.errors import EntryInvalid, EntryTooLarge, JournalInconsistent, ReleaseStopped
 from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
-from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
+from audit.models import audit_tile
 from audit.rows import write_rows
-
-_published = sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), 0)).scalar_subquery()
-_waiting_since = sa.select(audit_entry.c.at).where(audit_entry.c.index == _published).scalar_subquery()
-_lock_head = (
-    sa.select(audit_head.c.size, audit_head.c.peaks, _waiting_since.label("waiting_since"))
-    .where(audit_head.c.id == 1)
-    .with_for_update(of=audit_head)
-)
+from audit.shards import Shard
 
 _NO_TAG = b'"subject":"",'
 
@@ -79,34 +73,42 @@ def prepare(draft: Draft, *, entry_id: str) -> Prepared:
 
 
 def write_batch(
-    connection: Connection, batch: Sequence[Prepared], *, gate: Gate, now: int, max_unpublished_ms: int
+    connection: Connection,
+    batch: Sequence[Prepared],
+    *,
+    gate: Gate,
+    base: str,
+    now: int,
+    max_unpublished_ms: int,
+    witnesses: Deadline | None = None,
 ) -> Outcomes:
     """Append what may be appended."""
-    head = connection.execute(_lock_head).one_or_none()  # 1
-    if head is None:
-        raise JournalInconsistent("the log has no head: it was not started")
-    before = CompactRange.from_bytes(head.size, head.peaks)
-    late = head.waiting_since is not None and now - head.waiting_since > max_unpublished_ms
+    head, waiting_since = shards.locked(connection)  # 1
+    shard = shards.turn(connection, head, base=base, now=now)
+    releases = [position for position, one in enumerate(batch) if one.draft.release]  # 2
+    late = waiting_since is not None and now - waiting_since > max_unpublished_ms
+    late = late or bool(releases and witnesses and witnesses.missed(connection, now))
     outcomes: Outcomes = {
-        position: ReleaseStopped("entries have waited too long for a published checkpoint")
-        for position, one in enumerate(batch)
-        if late and one.draft.release
-    }  # 2
-    settled = _settle(connection, batch, outcomes, gate=gate, size=before.size)  # 3, 4
+        position: ReleaseStopped("entries have waited too long for a published or a witnessed checkpoint")
+        for position in releases
+        if late
+    }
+    position = shard.first + shard.size
+    settled = _settle(connection, batch, outcomes, gate=gate, position=position)  # 3, 4
     if settled:
-        written = _write(connection, settled, before=before, now=now)  # 5, 6
-        for index, one in enumerate(settled, before.size):
+        written = _write(connection, settled, shard=shard, now=now)  # 5, 6
+        for index, one in enumerate(settled, position):
             outcomes[one.position] = Appended(index, one.leaf, written)
     return outcomes
 
 
 def _settle(
-    connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, size: int
+    connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, position: int
 ) -> list[_Settled]:
     while pending := [position for position in range(len(batch)) if position not in outcomes]:
         undo = connection.begin_nested() if any(batch[position].draft.change for position in pending) else None
         settled, refused = _pass_gate(connection, batch, pending, gate)
-        failed = _change(connection, settled, size)
+        failed = _change(connection, settled, position)
         if not failed:
             if undo is not None:
                 undo.commit()
@@ -143,9 +145,9 @@ def _leaf(one: Prepared, tag: str | None) -> bytes:
     return one.low + one.high if tag is None else b'%b"subject":"%b",%b' % (one.low, tag.encode(), one.high)
 
 
-def _change(connection: Connection, settled: Sequence[_Settled], size: int) -> Outcomes:
+def _change(connection: Connection, settled: Sequence[_Settled], position: int) -> Outcomes:
     failed: Outcomes = {}
-    for index, one in enumerate(settled, size):
+    for index, one in enumerate(settled, position):
         if one.draft.change is None:
             continue
         try:
@@ -160,20 +162,25 @@ def _change(connection: Connection, settled: Sequence[_Settled], size: int) -> O
     return failed
 
 
-def _write(connection: Connection, settled: Sequence[_Settled], *, before: CompactRange, now: int) -> Batch:
+def _write(connection: Connection, settled: Sequence[_Settled], *, shard: Shard, now: int) -> Batch:
     hashes = [leaf_hash(one.leaf) for one in settled]
-    after = CompactRange(before.size, before.peaks)
+    before, after = (CompactRange.from_bytes(shard.size, shard.peaks) for _ in range(2))
     after.extend(hashes)
-    batch = Batch(before, hashes, after.root())
-    filled = tiles.filled_by(connection, before.size, hashes)
+    batch = Batch(before, hashes, after.root(), origin=shard.origin, first=shard.first)
+    filled = tiles.filled_by(connection, shard, hashes)
     if filled:
         connection.execute(sa.insert(audit_tile), filled)
     write_rows(
         connection,
         at=now,
-        first=before.size,
+        shard=shard.id,
+        first=shard.first + shard.size,
         entries=[(one.tag, digest, one.leaf) for one, digest in zip(settled, hashes, strict=True)],
-        seals=[(index, one.draft.seal) for index, one in enumerate(settled, before.size) if one.draft.seal is not None],
+        seals=[
+            (index, one.draft.seal)
+            for index, one in enumerate(settled, shard.first + shard.size)
+            if one.draft.seal is not None
+        ],
         head=(after.size, after.to_bytes(), batch.root),
     )
     return batch

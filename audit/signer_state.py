@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from audit.errors import SignerRefused
 from audit.files import write_durably
@@ -31,10 +32,19 @@ class Signed:
 
 
 class SignerState:
-    """One file per log origin; publishers of one host share it, each host has its own."""
+    """One file per shard; publishers of one host share it, each host has its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def of(self, part: str) -> Self:
+        """Give the state of the shard of this year; the path itself is the one of a log without years."""
+        return type(self)(self._path.with_stem(f"{self._path.stem}-{part}")) if part else self
+
+    def later(self, part: str) -> bool:
+        """Tell whether a shard after this year was signed."""
+        pattern = f"{self._path.stem}-[0-9][0-9][0-9][0-9]{self._path.suffix}"
+        return any(path.stem.rpartition("-")[2] > part for path in self._path.parent.glob(pattern))
 
     def read(self) -> Signed | None:
         """Give the last signed head, None when nothing was ever signed."""

@@ -3,19 +3,16 @@
 Refuses to start on a database that may forget what it acknowledged, or whose head, entries and tiles disagree.
 """
 
-import secrets
-
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from audit import tiles
-from audit.canonical import dumps
+from audit import shards, tiles, years
 from audit.errors import DurabilityRefused, JournalInconsistent
-from audit.events import VERSION, check
-from audit.keys import key_name
 from audit.layout import WIDTH
-from audit.merkle import EMPTY_ROOT, CompactRange, leaf_hash
-from audit.models import audit_entry, audit_head
+from audit.merkle import CompactRange, leaf_hash
+from audit.models import audit_entry
+from audit.shards import Shard
 from audit.store import Store
 
 _SETTINGS = {
@@ -41,47 +38,38 @@ async def check_durability(store: Store) -> None:
 
 
 async def open_log(store: Store, *, origin: str, now: int) -> None:
-    """Create the log when there is none; refuse one of another origin or one that does not add up."""
+    """Create the log when there is none, turn the year when it is over; refuse a log that does not add up.
+
+    `origin` is the base name.
+    """
 
     def work(connection: Connection) -> None:
-        connection.execute(_create_head, {"origin": key_name(origin), "peaks": b"", "root": EMPTY_ROOT})
-        head = connection.execute(sa.select(audit_head).with_for_update()).one()
-        if head.origin != origin:
-            raise JournalInconsistent("the database holds the log of another origin")
-        if head.size == 0:
-            _first_entry(connection, origin=origin, now=now)
-        else:
-            _check_head(connection, head.size, peaks=head.peaks, root=head.root)
+        if not shards.every(connection):
+            shards.begin(connection, years.origin_of(origin, now), previous=None, now=now)
+            return
+        shard, _ = shards.locked(connection)
+        _check_head(connection, shard)
+        shards.turn(connection, shard, base=origin, now=now)
 
-    await store.write(work)
-
-
-_create_head = sa.text(
-    "INSERT INTO audit_head (id, origin, size, peaks, root) VALUES (1, :origin, 0, :peaks, :root)"
-    " ON CONFLICT (id) DO NOTHING"  # the same words on both engines; a second process waits, then does nothing
-)
+    try:
+        await store.write(work)
+    except IntegrityError:  # another process created the log, or closed the shard, at the same moment
+        await store.write(work)
 
 
-def _first_entry(connection: Connection, *, origin: str, now: int) -> None:
-    check("log.created", {"origin": origin})
-    leaf = dumps({"v": VERSION, "type": "log.created", "id": secrets.token_hex(16), "time": now, "origin": origin})
-    digest = leaf_hash(leaf)
-    connection.execute(sa.insert(audit_entry), {"index": 0, "at": now, "hash": digest, "leaf": leaf})
-    connection.execute(sa.update(audit_head), {"size": 1, "peaks": digest, "root": digest})
-
-
-def _check_head(connection: Connection, size: int, *, peaks: bytes, root: bytes) -> None:
+def _check_head(connection: Connection, shard: Shard) -> None:
     """Compare the head with itself, with the newest entries as stored, and with the tiles."""
+    end, size = shard.first + shard.size, shard.size
     last = connection.execute(sa.select(sa.func.max(audit_entry.c.index))).scalar()
-    if last != size - 1:
+    if last != end - 1:
         raise JournalInconsistent("the head and the number of entries differ")
-    edge = sa.select(audit_entry.c.leaf, audit_entry.c.hash).where(audit_entry.c.index >= size - 1 - (size - 1) % WIDTH)
+    edge = sa.select(audit_entry.c.leaf, audit_entry.c.hash).where(audit_entry.c.index >= end - 1 - (size - 1) % WIDTH)
     for entry in connection.execute(edge.order_by(audit_entry.c.index)):
         if leaf_hash(entry.leaf) != entry.hash:
             raise JournalInconsistent("one of the newest entries does not have its own hash")
     try:
-        stored, rebuilt = CompactRange.from_bytes(size, peaks), tiles.right_edge(connection, size)
+        stored, rebuilt = CompactRange.from_bytes(size, shard.peaks), tiles.right_edge(connection, shard, size)
     except ValueError:
         raise JournalInconsistent("tiles or entries are missing") from None
-    if stored.root() != root or rebuilt.peaks != stored.peaks:
+    if stored.root() != shard.root or rebuilt.peaks != stored.peaks:
         raise JournalInconsistent("the head is not the head of the stored entries")

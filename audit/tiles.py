@@ -11,39 +11,41 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit import merkle
-from audit.errors import NotPublished
+from audit.errors import NotPublished, Pruned
 from audit.layout import WIDTH, pack
 from audit.merkle import CompactRange
 from audit.models import audit_checkpoint, audit_entry, audit_tile
+from audit.shards import Shard
 
 
-def filled_by(connection: Connection, old_size: int, leaves: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Give the rows of the tiles that these leaves fill, lowest level first."""
+def filled_by(connection: Connection, shard: Shard, leaves: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Give the rows of the tiles that these further leaves fill, lowest level first."""
     rows: list[dict[str, Any]] = []
-    level, count, new = 0, old_size, list(leaves)
+    level, count, new = 0, shard.size, list(leaves)
     while (count + len(new)) // WIDTH > count // WIDTH:
         first = count // WIDTH
-        hashes = hashes_at(connection, level, first * WIDTH, count) + new
+        hashes = hashes_at(connection, shard, level, start=first * WIDTH, end=count) + new
         roots = []
         for number in range(len(hashes) // WIDTH):
             tile = hashes[number * WIDTH : (number + 1) * WIDTH]
             roots.append(merkle.root(tile))
-            rows.append({"level": level, "index": first + number, "root": roots[-1], "hashes": b"".join(tile)})
+            place = {"shard": shard.id, "level": level, "index": first + number}
+            rows.append({**place, "root": roots[-1], "hashes": b"".join(tile)})
         level, count, new = level + 1, first, roots
     return rows
 
 
-def hashes_at(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
-    """Read the stored hashes `start` to `end` of a tile level: of entries, or of the tiles below."""
+def hashes_at(connection: Connection, shard: Shard, level: int, *, start: int, end: int) -> list[bytes]:
+    """Read the stored hashes `start` to `end` of a tile level: of entries not pruned, or of the tiles below."""
     if start == end:
         return []
     if level == 0:
-        position, value, table = audit_entry.c.index, audit_entry.c.hash, audit_entry
-        query = sa.select(value).select_from(table)
+        position, first = audit_entry.c.index, shard.first
+        query = sa.select(audit_entry.c.hash)
     else:
-        position, value = audit_tile.c.index, audit_tile.c.root
-        query = sa.select(value).where(audit_tile.c.level == level - 1)
-    query = query.where(position >= start, position < end).order_by(position)
+        position, first = audit_tile.c.index, 0
+        query = sa.select(audit_tile.c.root).where(audit_tile.c.shard == shard.id, audit_tile.c.level == level - 1)
+    query = query.where(position >= first + start, position < first + end).order_by(position)
     return list(connection.execute(query).scalars())
 
 
@@ -52,7 +54,7 @@ def levels(size: int) -> int:
     return (size.bit_length() + 7) // 8
 
 
-def right_edge(connection: Connection, size: int) -> CompactRange:
+def right_edge(connection: Connection, shard: Shard, size: int) -> CompactRange:
     """Rebuild the compact range of a size from stored tile roots and the last entries' hashes.
 
     Raises ValueError when rows are missing.
@@ -61,35 +63,48 @@ def right_edge(connection: Connection, size: int) -> CompactRange:
     for level in reversed(range(levels(size))):
         count = size >> (8 * level)
         edge = CompactRange()
-        edge.extend(hashes_at(connection, level, count - count % WIDTH, count))
+        edge.extend(hashes_at(connection, shard, level, start=count - count % WIDTH, end=count))
         peaks += edge.peaks
     return CompactRange(size, peaks)
 
 
-def newest_checkpoint(connection: Connection) -> tuple[int, str]:
+def newest_checkpoint(connection: Connection, shard: Shard) -> tuple[int, str]:
     """Read (size, note) of the newest published checkpoint."""
-    query = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note).order_by(audit_checkpoint.c.size.desc())
-    row = connection.execute(query.limit(1)).one_or_none()
+    query = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.note).where(audit_checkpoint.c.shard == shard.id)
+    row = connection.execute(query.order_by(audit_checkpoint.c.size.desc()).limit(1)).one_or_none()
     if row is None:
         raise NotPublished("no checkpoint is published yet")
     return row.size, row.note
 
 
-def read_tile(connection: Connection, level: int, index: int, width: int = WIDTH) -> bytes:
-    """Read a tile of hashes that a published checkpoint covers."""
+def stored_tile(connection: Connection, shard: Shard, level: int, index: int) -> bytes | None:
+    """Read a full tile."""
+    place = (audit_tile.c.shard == shard.id, audit_tile.c.level == level, audit_tile.c.index == index)
+    hashes = connection.execute(sa.select(audit_tile.c.hashes).where(*place)).scalar()
+    return bytes(hashes) if hashes is not None else None
+
+
+def read_tile(connection: Connection, shard: Shard, level: int, *, index: int, width: int = WIDTH) -> bytes:
+    """Read a tile of hashes that a published checkpoint covers; a partial one also from the tile it became."""
     first = index * WIDTH
-    if first + width > newest_checkpoint(connection)[0] >> (8 * level):
+    if first + width > newest_checkpoint(connection, shard)[0] >> (8 * level):
         raise NotPublished("no published checkpoint covers this tile")
-    if width == WIDTH:
-        query = sa.select(audit_tile.c.hashes).where(audit_tile.c.level == level, audit_tile.c.index == index)
-        return bytes(connection.execute(query).scalar_one())
-    return b"".join(hashes_at(connection, level, first, first + width))
+    full = stored_tile(connection, shard, level, index)
+    if full is not None:
+        return full[: width * merkle.HASH_SIZE]
+    hashes = hashes_at(connection, shard, level, start=first, end=first + width)
+    if len(hashes) != width:
+        raise Pruned(f"{shard.origin} was pruned as a whole")
+    return b"".join(hashes)
 
 
-def read_bundle(connection: Connection, index: int, width: int = WIDTH) -> bytes:
+def read_bundle(connection: Connection, shard: Shard, *, index: int, width: int = WIDTH) -> bytes:
     """Read a bundle of entries that a published checkpoint covers."""
     first = index * WIDTH
-    if first + width > newest_checkpoint(connection)[0]:
+    if first + width > newest_checkpoint(connection, shard)[0]:
         raise NotPublished("no published checkpoint covers this bundle")
-    query = sa.select(audit_entry.c.leaf).where(audit_entry.c.index >= first, audit_entry.c.index < first + width)
+    if first < shard.minimum:
+        raise Pruned(f"{shard.origin} keeps entries from {shard.minimum} on")
+    position, start = audit_entry.c.index, shard.first + first
+    query = sa.select(audit_entry.c.leaf).where(position >= start, position < start + width)
     return pack(connection.execute(query.order_by(audit_entry.c.index)).scalars())

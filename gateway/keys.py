@@ -4,6 +4,7 @@ kek            wraps the persons' keys (a key management service stands behind t
 blind          finds persons by identifier without storing any
 actors         names professionals in the journal
 token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
+log.next.key   (and receipt, witness) beside the one it takes over from (`audit/rotation.py`)
 """
 
 import contextlib
@@ -16,7 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit.errors import KeyRefused
+from audit.cosignature import Cosigner, create_cosigner, load_cosigner
 from audit.keys import Ed25519Signer, create_key, load_key
+from audit.receipts import receipt_name
+from audit.ring import Ring
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.keys import load as load_token_keys
 from gateway.settings import Settings
@@ -37,8 +41,9 @@ class GatewayKeys:
     actors: bytes = field(repr=False)
     repeats: bytes = field(repr=False)
     tokens: TokenKeys = field(repr=False)
-    log: Ed25519Signer = field(repr=False)
-    receipt: Ed25519Signer = field(repr=False)
+    log: Ring[Ed25519Signer] = field(repr=False)
+    receipt: Ring[Ed25519Signer] = field(repr=False)
+    witness: Ring[Cosigner] = field(repr=False)
 
 
 def load(settings: Settings) -> GatewayKeys:
@@ -52,8 +57,8 @@ def load(settings: Settings) -> GatewayKeys:
         actors=_derived(master, b"passerelle-actors/v1"),
         repeats=_derived(master, b"passerelle-repeats/v1"),
         tokens=load_token_keys(folder / "token.pem"),
-        log=_signer(folder / "log.key", settings.origin),
-        receipt=_signer(folder / "receipt.key", f"{settings.origin}/receipt"),
+        log=_ring(folder, "log", settings.origin),
+        receipt=_ring(folder, "receipt", receipt_name(settings.origin)),
     )
 
 
@@ -85,11 +90,11 @@ def _write(path: Path, content: bytes) -> None:
             os.link(handle.name, path)
 
 
-def _signer(path: Path, name: str) -> Ed25519Signer:
-    if not path.exists():
+def _ring(folder: Path, use: str, name: str) -> Ring[Ed25519Signer]:
+    ring = Ring(folder, use, load_key)
+    if not ring.file.exists() and not ring.next_file.exists():  # else a rotation was interrupted: it has a key
         with contextlib.suppress(KeyRefused):  # another process was first
-            create_key(path, name)
-    signer = load_key(path)
-    if signer.name != name:
-        raise KeyFileRefused(f"{path} is the key of another log: {signer.name}")
-    return signer
+            create_key(ring.file, name)
+    if ring.name != name:
+        raise KeyFileRefused(f"{ring.file} is the key of another log: {ring.name}")
+    return ring

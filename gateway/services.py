@@ -11,6 +11,7 @@ import yaml
 
 from audit.journal import Appended, Journal
 from audit.publisher import Publisher
+from audit.reading import PublishedLog
 from audit.receipts import issue
 from audit.signer_state import SignerState
 from audit.store import Store
@@ -28,6 +29,7 @@ from gateway.oauth.partners import Partners
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
+from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
 from policies import catalogue as catalogues
@@ -53,6 +55,8 @@ class Services:
     catalogue: Catalogue
     journal: Journal
     publisher: Publisher
+    log: PublishedLog
+    readings: Readings
     registry: Registry
     kinds: Mapping[str, frozenset[str]]
     people: People
@@ -64,7 +68,7 @@ class Services:
 
     def receipt(self, appended: Appended) -> Mapping[str, Any]:
         """The signed receipt of an entry."""
-        return issue(appended, signer=self.keys.receipt, origin=self.journal.origin)
+        return issue(appended, signer=self.keys.receipt.newest)
 
 
 def wall_clock() -> int:
@@ -97,7 +101,11 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         vault = Vault(key_store, LocalKek(secrets.kek))
         blind = BlindIndex(secrets.blind)
         publisher = Publisher(
-            store, signer=secrets.log, state=SignerState(settings.home / "signer"), origin=settings.origin
+            store,
+            secrets.log,
+            state=SignerState(settings.home / "signer"),
+            origin=settings.origin,
+            on_hold=journal.hold,
         )
         yield Services(
             base_url=settings.public_url,
@@ -107,6 +115,8 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             catalogue=catalogue,
             journal=journal,
             publisher=publisher,
+            log=PublishedLog(store),
+            readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
@@ -131,7 +141,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:
     """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
     datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
-    return ("authorisations:request", *datasets, "subjects:nir", "subjects:write")
+    return ("authorisations:request", *datasets, "log:entries", "subjects:nir", "subjects:write")
 
 
 def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock) -> dict[str, Connector]:

@@ -3,14 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.models import install_guards
-
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Create every table and the guards of the journal."""
+    """Create every table; the last revision installs the guards of the journal."""
     op.create_table(
         "audit_checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -184,4 +182,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partner", "key"),
     )
     op.create_index(op.f("ix_gateway_idempotency_expires_at"), "gateway_idempotency", ["expires_at"], unique=False)
-    install_guards(op.get_bind())

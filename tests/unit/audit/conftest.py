@@ -17,7 +17,8 @@ from audit.publisher import Publisher
 from audit.signer_state import SignerState
 from gateway.database import Database
 
-ORIGIN = "journal.val-de-brume.example/2026"
+BASE = "journal.val-de-brume.example"
+ORIGIN = f"{BASE}/2026"  # of the shard of NOW
 NOW = 1_790_000_000_000
 
 
@@ -43,18 +44,18 @@ def linked(**changes: Any) -> Draft:
 
 @dataclass
 class Log:
-    """One log: its store, its keys, and ways to fill and publish it."""
+    """One log: its store, its keys (under the name of the shard), and ways to fill and publish it."""
 
     database: Database
     clock: Clock
     signer: Ed25519Signer
     receipt_signer: Ed25519Signer
-    state: SignerState
-    origin: str = ORIGIN
+    states: SignerState
+    origin: str = BASE
 
     @asynccontextmanager
     async def journal(self, **options: Any) -> AsyncIterator[Journal]:
-        journal = Journal(self.database, **{"gate": stamp, "origin": ORIGIN, "clock": self.clock} | options)
+        journal = Journal(self.database, **{"gate": stamp, "origin": BASE, "clock": self.clock} | options)
         await journal.start()
         try:
             yield journal
@@ -62,8 +63,14 @@ class Log:
             await journal.close()
 
     def publisher(self, **changes: Any) -> Publisher:
-        parts = {"store": self.database, "signer": self.signer, "state": self.state, "origin": ORIGIN} | changes
+        signer = self.signer.named(BASE)
+        parts = {"store": self.database, "signer": signer, "state": self.states, "origin": BASE} | changes
         return Publisher(**parts)
+
+    @property
+    def state(self) -> SignerState:
+        """Of the shard of NOW."""
+        return self.states.of("2026")
 
     async def publish(self) -> Any:
         return await self.publisher().publish_once(self.clock())

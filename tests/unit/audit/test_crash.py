@@ -16,12 +16,12 @@ from tests.unit.audit.conftest import linked
 WRITER = """
 import asyncio, sys
 from gateway.database import open_database
-from tests.unit.audit.conftest import NOW, ORIGIN, linked, stamp
+from tests.unit.audit.conftest import NOW, BASE, linked, stamp
 from audit.journal import Journal
 
 async def main():
     async with open_database(sys.argv[1]) as database:
-        journal = Journal(database, gate=stamp, origin=ORIGIN, clock=lambda: NOW, max_batch=16)
+        journal = Journal(database, gate=stamp, origin=BASE, clock=lambda: NOW, max_batch=16)
         await journal.start()
 
         async def client():
@@ -87,11 +87,11 @@ async def test_a_database_that_stops_and_returns_loses_nothing_acknowledged(post
     from audit.journal import Journal
     from audit.models import metadata
     from gateway.database import open_database
-    from tests.unit.audit.conftest import NOW, ORIGIN, stamp
+    from tests.unit.audit.conftest import BASE, NOW, stamp
 
     async with open_database(postgres.create_database()) as database:
         await database.write(metadata.create_all)
-        journal = Journal(database, gate=stamp, origin=ORIGIN, clock=lambda: NOW)
+        journal = Journal(database, gate=stamp, origin=BASE, clock=lambda: NOW)
         await journal.start()
         kept = [await journal.append(linked()) for _ in range(5)]
         postgres.stop("immediate")

@@ -19,7 +19,22 @@ AUTHORISATION = {
 }  # fmt: skip
 
 SAMPLES = {
-    "log.created": {"origin": "journal.example/2026"},
+    "log.created": {
+        "origin": "journal.example/2027", "previous": "journal.example/2026", "previous_size": 3,
+        "previous_root": "A" * 43 + "=",
+    },
+    "log.pruned": {
+        "origin": "journal.example/2026", "minimum": 512, "months": 36, "whole": True,
+        "justification": "internal_control",
+    },
+    "key.rotated": {
+        "use": "log", "name": "journal.example", "key": "A" * 44, "former": "B" * 44, "by_former": "A" * 86 + "==",
+        "by_key": "A" * 86 + "==",
+    },
+    "key.retired": {"use": "witness", "name": "journal.example/witness", "key": "A" * 44},
+    "log.read": {
+        "what": "bundles", "log": "journal.example/2026", "first": 0, "end": 65_536, "org": "ml-brume", "actor": TAG,
+    },
     "catalogue.activated": {"catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"]},
     "partner.registered": {
         "org": "ml-brume", "siret": "13002526500013", "scopes": ["exchanges:write", "support.youth"],
@@ -172,7 +187,7 @@ def test_a_tag_stands_where_an_entry_is_about_a_person(name, tag, accepted):
 ENTRY = {"v": 1, "type": "log.created", "id": ID, "time": TIME, **SAMPLES["log.created"]}
 
 
-@pytest.mark.parametrize("change", [{"v": 2}, {"type": "log.pruned"}])
+@pytest.mark.parametrize("change", [{"v": 2}, {"type": "log.unheard_of"}])
 def test_readers_skip_what_they_do_not_know(change):
     """A newer log stays readable."""
     assert not check_entry(ENTRY | change)

@@ -15,9 +15,10 @@ from audit.checkpoint import sign_note
 from audit.errors import ExportRefused, NoteInvalid, NotPublished
 from audit.export import export_directory
 from audit.keys import Ed25519Signer
+from audit.shards import current
 from audit.tiles import read_bundle, read_tile
 from audit.verify import verify_directory
-from tests.unit.audit.conftest import linked
+from tests.unit.audit.conftest import ORIGIN, linked
 
 
 async def grow(log, size):
@@ -115,9 +116,14 @@ async def test_only_what_a_checkpoint_covers_is_read(log):
     await grow(log, 300)
     async with log.journal() as journal:
         await asyncio.gather(*(journal.append(linked()) for _ in range(300)))
-    assert len(await log.database.read(lambda c: read_tile(c, 0, 0))) == 8_192
-    assert len(await log.database.read(lambda c: read_tile(c, 0, 1, 44))) == 44 * 32
-    for work in (lambda c: read_tile(c, 0, 1, 45), lambda c: read_tile(c, 0, 1), lambda c: read_bundle(c, 1)):
+    shard = await log.database.read(current)
+    assert len(await log.database.read(lambda c: read_tile(c, shard, 0, index=0))) == 8_192
+    assert len(await log.database.read(lambda c: read_tile(c, shard, 0, index=1, width=44))) == 44 * 32
+    for work in (
+        lambda c: read_tile(c, shard, 0, index=1, width=45),
+        lambda c: read_tile(c, shard, 0, index=1),
+        lambda c: read_bundle(c, shard, index=1),
+    ):
         with pytest.raises(NotPublished):
             await log.database.read(work)
 
@@ -133,14 +139,14 @@ async def test_another_history_is_not_written_over_a_kept_one(sqlite_log, tmp_pa
         await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
     (out / "tile/0/000").write_bytes(kept["tile/0/000"])
     for size, root in ((301, b"\0" * 32), (300, b"\0" * 32)):
-        (out / "checkpoint").write_text(sign_note(Ours(sqlite_log.origin, size, root).text(), sqlite_log.signer))
+        (out / "checkpoint").write_text(sign_note(Ours(ORIGIN, size, root).text(), sqlite_log.signer))
         with pytest.raises(ExportRefused, match="cannot continue"):
             await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
     (out / "checkpoint").write_bytes(b"\xff")
     with pytest.raises(ExportRefused, match="not signed"):
         await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
     with pytest.raises(NoteInvalid):
-        await export_directory(sqlite_log.database, out, vkey=Ed25519Signer(sqlite_log.origin, b"\6" * 32).vkey)
+        await export_directory(sqlite_log.database, out, vkey=Ed25519Signer(ORIGIN, b"\6" * 32).vkey)
 
 
 async def test_other_people_parse_our_checkpoint_file(sqlite_log, tmp_path):

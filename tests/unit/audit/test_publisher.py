@@ -6,14 +6,18 @@ import logging
 import pytest
 import sqlalchemy as sa
 
+from audit import shards, tiles
 from audit.checkpoint import open_checkpoint
 from audit.errors import KeyRefused, ReleaseStopped, SignerRefused, StoreUnavailable
 from audit.keys import Ed25519Signer
 from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
 from audit.signer_state import Signed, SignerState
-from audit.tiles import newest_checkpoint
-from tests.unit.audit.conftest import ORIGIN, linked
+from tests.unit.audit.conftest import BASE, ORIGIN, linked
 from tests.unit.audit.test_start import tamper
+
+
+def newest_checkpoint(connection):
+    return tiles.newest_checkpoint(connection, shards.current(connection))
 
 
 async def append(log, count):
@@ -88,7 +92,7 @@ async def test_a_publisher_that_lost_the_race_stores_nothing(log):
         def replace(self, expected, signed):
             return super().replace(signed, signed)
 
-    state = Raced(log.state._path)
+    state = Raced(log.states._path)
     assert await log.publisher(state=state).publish_once(log.clock()) is None
     assert log.state.read() is None
 
@@ -97,11 +101,11 @@ async def test_a_publisher_of_another_host_continues_from_a_copy_of_the_state(lo
     """Its own state lags behind what others published; it catches up and agrees."""
     await append(log, 300)
     await log.publish()
-    copied = tmp_path / "copy.json"
+    copied = tmp_path / "copy-2026.json"
     copied.write_bytes(log.state._path.read_bytes())
     await append(log, 300)
     await log.publish()
-    elsewhere = log.publisher(state=SignerState(copied))
+    elsewhere = log.publisher(state=SignerState(tmp_path / "copy.json"))
     assert (await elsewhere.publish_once(log.clock())).size == 601
     await append(log, 5)
     assert (await elsewhere.publish_once(log.clock())).size == 606
@@ -156,13 +160,13 @@ async def test_upper_tiles_are_compared_as_well(sqlite_log):
     from audit.publisher import _compare_upper
 
     await append(sqlite_log, 300)
-    await sqlite_log.database.read(lambda c: _compare_upper(c, 1, 0, 301))
-    row = {"level": 1, "index": 0, "root": b"\0" * 32, "hashes": b"\0" * 8192}
+    await sqlite_log.database.read(lambda c: _compare_upper(c, shards.current(c), 1, old_size=0, new_size=301))
+    row = {"shard": 1, "level": 1, "index": 0, "root": b"\0" * 32, "hashes": b"\0" * 8192}
     await sqlite_log.database.write(lambda c: c.execute(sa.insert(audit_tile), row))
-    tiles = [{"level": 0, "index": n, "root": b"%032d" % n, "hashes": b""} for n in range(1, 256)]
+    tiles = [{"shard": 1, "level": 0, "index": n, "root": b"%032d" % n, "hashes": b""} for n in range(1, 256)]
     await sqlite_log.database.write(lambda c: c.execute(sa.insert(audit_tile), tiles))
     with pytest.raises(SignerRefused, match="tile"):
-        await sqlite_log.database.read(lambda c: _compare_upper(c, 1, 0, 65_536))
+        await sqlite_log.database.read(lambda c: _compare_upper(c, shards.current(c), 1, old_size=0, new_size=65_536))
 
 
 async def test_a_restored_backup_is_refused(sqlite_log, tmp_path):
@@ -194,7 +198,7 @@ async def test_what_another_host_published_is_not_contradicted(log, tmp_path):
     await append(log, 3)
     forged = sign_note(Checkpoint(ORIGIN, 6, b"\0" * 32).text(), log.signer)
     await log.publish()
-    row = {"size": 6, "at": 0, "note": forged}
+    row = {"shard": 1, "size": 6, "at": 0, "note": forged}
     await log.database.write(lambda c: c.execute(sa.insert(audit_checkpoint), row))
     with pytest.raises(SignerRefused, match="rolled back"):
         await log.publish()
@@ -207,7 +211,7 @@ async def test_checkpoints_of_another_key_are_not_continued(log):
     """The wrong key file must not sign, and a note nobody here signed is told."""
     await append(log, 3)
     await log.publish()
-    stranger = Ed25519Signer(ORIGIN, b"\5" * 32)
+    stranger = Ed25519Signer(BASE, b"\5" * 32)
     with pytest.raises(SignerRefused, match="published checkpoint was not signed"):
         await log.publisher(signer=stranger).publish_once(log.clock())
     with pytest.raises(KeyRefused):
@@ -228,6 +232,7 @@ async def test_a_lost_signer_state_is_not_made_anew(log):
 )
 async def test_an_unreadable_signer_state_is_not_an_empty_one(sqlite_log, text):
     """A damaged file is a reason to stop and look."""
+    await append(sqlite_log, 1)
     sqlite_log.state._path.write_text(text)
     with pytest.raises(SignerRefused, match="not a signer state"):
         await sqlite_log.publish()
@@ -265,7 +270,7 @@ async def test_running_publishes_by_itself_and_tells_a_fault_once(log, caplog):
         assert publisher.fault.code == "signer_refused"
         log.state._path.write_text(kept)
         await asyncio.wait_for(until(lambda: publisher.fault is None), 10)
-        log.signer._key = None  # a key service that fails in its own way
+        publisher._keys._key = None  # a key service that fails in its own way
         await append(log, 1)
         await asyncio.wait_for(until(lambda: publisher.fault is not None), 10)
         assert (publisher.fault.code, str(publisher.fault)) == ("audit_error", "AttributeError")

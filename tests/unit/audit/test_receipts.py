@@ -16,7 +16,7 @@ async def issued(sqlite_log):
     """Receipts of five entries of one batch."""
     async with sqlite_log.journal() as journal:
         appended = await asyncio.gather(*(journal.append(linked()) for _ in range(5)))
-    return [receipts.issue(one, signer=sqlite_log.receipt_signer, origin=ORIGIN) for one in appended]
+    return [receipts.issue(one, signer=sqlite_log.receipt_signer) for one in appended]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_batch_is_signed_once(sqlite_log):
     signer = Counting(f"{ORIGIN}/receipt", b"\2" * 32)
     async with sqlite_log.journal() as journal:
         appended = await asyncio.gather(*(journal.append(linked()) for _ in range(5)))
-    notes = {receipts.issue(one, signer=signer, origin=ORIGIN)["note"] for one in appended}
+    notes = {receipts.issue(one, signer=signer)["note"] for one in appended}
     assert len({one.size for one in appended}) == len(notes) == len(signatures)
 
 
@@ -53,7 +53,7 @@ async def test_only_the_receipt_key_of_the_log_signs_receipts(sqlite_log):
     async with sqlite_log.journal() as journal:
         appended = await journal.append(linked())
     with pytest.raises(ReceiptInvalid):
-        receipts.issue(appended, signer=sqlite_log.signer, origin=ORIGIN)
+        receipts.issue(appended, signer=sqlite_log.signer)
 
 
 def changed_entry(receipt):

@@ -10,7 +10,7 @@ from audit.errors import DurabilityRefused, JournalInconsistent, KeyRefused
 from audit.journal import Journal
 from audit.models import audit_entry, audit_head, audit_tile, metadata
 from gateway.database import open_database
-from tests.unit.audit.conftest import ORIGIN, Clock, linked, stamp
+from tests.unit.audit.conftest import BASE, Clock, linked, stamp
 
 TRIGGERS = ("audit_entry_update", "audit_entry_delete", "audit_tile_update", "audit_tile_delete", "audit_head_update")
 
@@ -97,7 +97,7 @@ async def refused_setting(url):
     async with open_database(url) as database:
         await database.write(metadata.create_all)
         with pytest.raises(DurabilityRefused) as refused:
-            await Journal(database, gate=stamp, origin=ORIGIN, clock=Clock()).start()
+            await Journal(database, gate=stamp, origin=BASE, clock=Clock()).start()
     return str(refused.value)
 
 
@@ -117,7 +117,7 @@ async def test_refuses_postgresql_sessions_that_do_not_wait_for_the_disk(postgre
         await database.write(metadata.create_all)
         await database.write(lambda connection: connection.exec_driver_sql("SET synchronous_commit = off"))
         with pytest.raises(DurabilityRefused, match="synchronous_commit is off"):
-            await Journal(database, gate=stamp, origin=ORIGIN, clock=Clock()).start()
+            await Journal(database, gate=stamp, origin=BASE, clock=Clock()).start()
 
 
 def run(postgres, name, *statements):
