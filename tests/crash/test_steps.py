@@ -1,0 +1,94 @@
+"""Killed, or failing, at every single step: of creating a log, appending, publishing, exporting."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.errors import AuditError
+from audit.verify import verify_directory
+from tests.crash.logs import Acknowledged, accepted, check, create, export, foreign, log_at, now, vkey_of
+from tests.crash.roles import copying, day, start, stepwise
+from tests.crash.steps import Steps, counted_files, fail
+
+EVERY = {"begin", "statement", "commit", "committed", "fsync", "replace"}
+
+
+async def killed(work: Any, url: str, home: Path) -> AsyncIterator[list[str]]:
+    """Do this work again and again, killed one step later each time; gives the steps when it has completed."""
+    steps: list[str] = []
+    at = 0
+    while not steps:
+        at += 1
+        process = start(stepwise, work, url, home, at)
+        await asyncio.to_thread(process.join, 30)
+        code = process.exitcode
+        process.close()
+        assert code in {0, -9}
+        if code == 0:
+            steps = (home / "completed").read_text("ascii").split("\n")
+            assert len(steps) == at - 1
+        yield steps
+
+
+async def failing(work: Any, url: str, home: Path) -> AsyncIterator[list[str]]:
+    """The same, in this process, with a step that fails each time."""
+    at = 0
+    while True:
+        at += 1
+        steps = Steps(at, fail)
+        try:
+            with counted_files(steps):
+                await work(url, home, steps)
+        except (AuditError, OSError):
+            assert steps.reached
+        if not steps.reached:
+            yield steps.names
+            return
+        yield []
+
+
+@pytest.mark.parametrize("trouble", [killed, failing])
+async def test_at_every_step_of_a_day_one_log_survives_all_of_them(database_url: str, tmp_path: Path, trouble) -> None:
+    """One log, in trouble at step 1, 2, 3… until a day completes: after each, all that was acknowledged is there."""
+    url, acknowledged = await create(database_url), Acknowledged(tmp_path / "acknowledged")
+    days = 0
+    async for steps in trouble(day, url, tmp_path):
+        assert set(steps) in (set(), EVERY)
+        days += 1
+        async with log_at(url, tmp_path / "signer") as log:
+            await check(log, acknowledged)
+    async with log_at(url, tmp_path / "signer") as log:
+        assert await check(log, acknowledged, tmp_path / "copy") > 257
+    assert days > 40
+
+
+@pytest.mark.parametrize("trouble", [killed, failing])
+async def test_at_every_step_of_an_export_the_copy_is_a_whole_log(tmp_path: Path, trouble) -> None:
+    """A copy of 270 entries grows to 300: a reader sees one or the other at any moment, and another run completes it.
+
+    Our verifier also tells of files beyond the checkpoint, until that run.
+    """
+    url, copy = await create(f"sqlite:///{tmp_path}/passerelle.db"), tmp_path / "copy"
+    sizes = []
+    async with log_at(url, tmp_path / "signer") as log:
+        await log.append(269)
+        await log.publisher.publish_once(now())
+        await export(log.store, tmp_path / "older")
+        await log.append(30)
+        await log.publisher.publish_once(now())
+        shutil.copytree(tmp_path / "older", copy)
+        async for steps in trouble(copying, url, tmp_path):
+            sizes.append(int((copy / "checkpoint").read_text("utf-8").split("\n")[1]))
+            foreign(copy, sizes[-1])
+            assert verify_directory(copy, vkey_of(copy)).failed() in ([], ["files"])
+            await export(log.store, copy)
+            accepted(copy, 300)
+            assert set(steps) in (set(), {"statement", "fsync", "replace"})
+            shutil.rmtree(copy)
+            shutil.copytree(tmp_path / "older", copy)
+    assert sorted(set(sizes)) == [270, 300]
+    assert sizes == sorted(sizes)
