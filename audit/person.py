@@ -26,7 +26,7 @@ from typing import Any
 
 from audit import commitments
 from audit.canonical import Json, loads
-from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
+from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.errors import AuditError, ProofInvalid
 from audit.keys import Vkey, parse_vkey
 from audit.merkle import leaf_hash, verify_inclusion
@@ -124,7 +124,7 @@ def _checkpoints(proof: PersonProof, trust: Trust, found: Found) -> list[Checkpo
     heads: list[Checkpoint] = []
     try:
         for note in proof.notes:
-            origin = parse_checkpoint(note).origin
+            origin = parse_checkpoint(split_note(note)[0]).origin
             heads.append(open_checkpoint(note, *trust.keys(origin)))
     except AuditError as error:
         found["checkpoints"] = (False, str(error))
