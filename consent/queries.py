@@ -115,9 +115,13 @@ class Snapshots:
         outcomes: list[Snapshot | Exception] = []
         for position in range(len(asks)):
             row = rows.get(position)
-            key = None if row is None else keys.get(row[1], _ERASED)
-            if row is None or key is None:
+            if row is None:
                 outcomes.append(PersonUnknown("this partner has no such person"))
+                continue
+            key = keys.get(row[1], _ERASED)
+            if row[2] is not None:  # erased: another process may have done it, and this one still hold the key
+                self._vault.forget(row[1])
+                outcomes.append(_ERASED)
             elif isinstance(key, Exception):
                 outcomes.append(key)
             else:
@@ -126,7 +130,7 @@ class Snapshots:
 
 
 def _snapshot(row: Any, key: SubjectKey) -> Snapshot:
-    _, subject, pseudonym, epoch, flags, uses, ambiguous, sealed, _, held, *terms = row
+    _, subject, _, pseudonym, epoch, flags, uses, ambiguous, sealed, _, held, *terms = row
     counts = orjson.loads(uses) if uses != "{}" else {}
     authorisation = None
     if held is not None:
@@ -178,11 +182,19 @@ def _statement(rows: Rows) -> sa.Select[Any]:
     its_own &= (held.c.recipient == named.c.partner) & held.c.slot.is_not(None)
     return (
         sa.select(
-            *(named.c.position, named.c.subject, named.c.pseudonym, people.c.epoch, people.c.flags, people.c.uses),
-            *(people.c.ambiguous, people.c.identifiers, held.c.slot, held.c.id, held.c.basis, held.c.state),
+            *(named.c.position, named.c.subject, people.c.erased_at, named.c.pseudonym, people.c.epoch, people.c.flags),
+            *(
+                people.c.uses,
+                people.c.ambiguous,
+                people.c.identifiers,
+                held.c.slot,
+                held.c.id,
+                held.c.basis,
+                held.c.state,
+            ),
             *(held.c.fields, held.c.explicit, held.c.valid_from, held.c.valid_until, held.c.max_uses),
         )
-        .join_from(named, people, (people.c.id == named.c.subject) & people.c.erased_at.is_(None))
+        .join_from(named, people, people.c.id == named.c.subject)
         .outerjoin(held, its_own)
     )
 
@@ -194,6 +206,6 @@ def _select(connection: Connection, asks: Sequence[_Ask]) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for row in _STATEMENT.execute(connection, [(position, *ask) for position, ask in enumerate(asks)]):
         position = int(row[0])
-        if position not in found or row[8] == "current":
+        if position not in found or row[9] == "current":
             found[position] = row
     return found

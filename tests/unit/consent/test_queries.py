@@ -146,13 +146,14 @@ async def test_a_key_that_does_not_open_concerns_its_person_only(side):
     assert isinstance(outcomes[1], SubjectErased)
 
 
-async def test_an_erased_person_is_unknown(side):
-    """Rule: after erasure the person is nobody."""
+async def test_an_erased_person_is_told_to_be_erased(side):
+    """Rule: whoever still asks is told to stop; a key left in memory goes."""
     name = await link(side, "ml-brume", "7", **LEA)
     update = sa.update(models.subject).values(erased_at=NOW)
     await side.store.write(lambda connection: connection.execute(update) and None)
-    with pytest.raises(PersonUnknown):
+    with pytest.raises(SubjectErased):
         await get(side, pseudonym=name)
+    assert not side.vault._opened
 
 
 async def test_a_database_that_fails_is_told_to_all_who_wait_and_the_next_are_served(side, monkeypatch):
