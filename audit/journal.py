@@ -70,8 +70,8 @@ class Journal:
         if self._batcher is not None:
             await self._batcher
 
-    def hold(self, error: AuditError) -> None:
-        """Let no data leave until the process is started anew; everything else is still written."""
+    def hold(self, error: AuditError | None) -> None:
+        """Let no data leave for this reason, until told that there is none; everything else is still written."""
         self._held = error
 
     async def append(self, draft: Draft) -> Appended:
@@ -87,7 +87,7 @@ class Journal:
                 f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
             )
         if draft.release and self._held is not None:
-            raise ReleaseStopped("a witness contradicts this log") from self._held
+            raise ReleaseStopped(f"this log is contradicted: {self._held}") from self._held
         prepared = prepare(draft, entry_id=new_id())
         if self._closing or self._batcher is None:
             raise JournalUnavailable("the journal is not running")

@@ -10,7 +10,7 @@
  5. sign with each key in force; compare-and-set the signer state; only then store the checkpoint.
 
 A crash between any two steps repeats the same deterministic work. Any number of publishers may run. Refuses
-loudly (`SignerRefused`) and signs nothing more until the contradiction is gone; releases then stop by themselves.
+loudly (`SignerRefused`): signs nothing, and lets nothing be released, until the contradiction is gone.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class _Shown:
 class Publisher:
     """Publishes one log; `fault` is the reason of the last failure, None when the last round went well.
 
-    `origin` is the base name; `on_hold` is told why nothing may be signed, or released, any more.
+    `origin` is the base name; `on_hold` is told why nothing may be released, or None.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Publisher:
         *,
         state: SignerState,
         origin: str,
-        on_hold: Callable[[AuditError], None] = lambda _: None,
+        on_hold: Callable[[AuditError | None], None] = lambda _: None,
     ) -> None:
         if signer.name != origin:
             raise KeyRefused("the checkpoint key is not the one of this log")
@@ -95,12 +95,19 @@ class Publisher:
     async def run(self, clock: Callable[[], int], *, interval: float = 1.0) -> None:
         """Publish until cancelled; a failure is told once, and tried again."""
         while True:
-            try:
-                await self.publish_once(clock())
-                self.fault = None
-            except Exception as error:  # noqa: BLE001  a full disk or an absent key service must not end publishing
-                self._tell(error if isinstance(error, AuditError) else AuditError(type(error).__name__))
+            await self.round(clock())
             await asyncio.sleep(interval)
+
+    async def round(self, now: int) -> None:
+        """Publish what is new. Whatever fails is told; a contradiction also stops releases, as long as it lasts."""
+        refused: AuditError | None = None
+        try:
+            await self.publish_once(now)
+            self.fault = None
+        except Exception as error:  # noqa: BLE001  a full disk or an absent key service must not end publishing
+            self._tell(error if isinstance(error, AuditError) else AuditError(type(error).__name__))
+            refused = error if isinstance(error, SignerRefused) else None
+        self._on_hold(self._held or refused)
 
     def hold(self, error: AuditError) -> None:
         """Sign nothing more until the process is started anew: somebody holds a head that contradicts this log."""
@@ -248,15 +255,6 @@ def _continues(leaf: bytes, previous: Checkpoint) -> bool:
     except NotCanonical:
         return False
     return isinstance(entry, dict) and years.continues(entry, previous)
-
-
-def _kept_hashes(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:
-    """Give the hashes of entries that were pruned, from the tiles that remain."""
-    found = [tiles.stored_tile(connection, shard, 0, index) for index in range(first // WIDTH, last // WIDTH)]
-    if None in found:
-        raise SignerRefused("tiles are missing")
-    whole = b"".join(filter(None, found))
-    return [whole[at : at + merkle.HASH_SIZE] for at in range(0, len(whole), merkle.HASH_SIZE)]
 
 
 def _rehash(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:

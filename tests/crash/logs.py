@@ -59,9 +59,9 @@ def journal_of(store: Store, *, clock: Callable[[], int] = now, **options: Any) 
     return Journal(store, gate=stamp, origin=ORIGIN, clock=clock, **options)
 
 
-def publisher_of(store: Store, state: Path) -> Publisher:
+def publisher_of(store: Store, state: Path, **options: Any) -> Publisher:
     """A publisher with this memory."""
-    return Publisher(store, signer=SIGNER, state=SignerState(state), origin=ORIGIN)
+    return Publisher(store, signer=SIGNER, state=SignerState(state), origin=ORIGIN, **options)
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ async def log_at(
         journal = journal_of(store, **options)
         await journal.start()
         try:
-            yield Log(store, journal, publisher_of(store, state))
+            yield Log(store, journal, publisher_of(store, state, on_hold=journal.hold))
         finally:
             await journal.close()
 
