@@ -1,7 +1,8 @@
 """What witnesses have said of this log, as stored: their cosignatures, and the newest checkpoint that has enough.
 
 C2SP tlog-cosignature lines, each verified before it is kept; a row per shard remembers how far the quorum of the
-policy in force was met. Refuses to show a checkpoint without its quorum where one is asked for.
+policy in force was met. Refuses to show a checkpoint without its quorum where one is asked for, and lets the journal
+refuse releases when entries have waited too long for one.
 """
 
 from collections.abc import Iterable
@@ -10,13 +11,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from audit import merkle, shards, tiles
-from audit.checkpoint import Checkpoint
+from audit import shards, tiles
 from audit.cosignature import WitnessVkey
-from audit.errors import NotPublished, Pruned
-from audit.layout import WIDTH
-from audit.merkle import HASH_SIZE, CompactRange, Node
-from audit.models import audit_attested, audit_checkpoint, audit_cosignature
+from audit.errors import NotPublished
+from audit.models import audit_attested, audit_checkpoint, audit_cosignature, audit_entry, audit_head
 from audit.policy import Policy
 from audit.shards import Shard
 
@@ -28,6 +26,34 @@ _advance = sa.text(
     "INSERT INTO audit_attested (shard, size, at) VALUES (:shard, :size, :at) ON CONFLICT (shard) DO UPDATE"
     " SET size = excluded.size, at = excluded.at WHERE excluded.size > audit_attested.size"
 )
+_reached = (
+    sa.select(sa.func.coalesce(sa.func.max(audit_attested.c.size), 0))
+    .where(audit_attested.c.shard == audit_head.c.id)
+    .scalar_subquery()
+)
+_waiting_since = (
+    sa.select(sa.func.min(audit_entry.c.at))
+    .select_from(audit_head.join(audit_entry, audit_entry.c.index == audit_head.c.first + _reached))
+    .where(audit_head.c.size > _reached)
+)
+
+
+class Deadline:
+    """How long an entry may wait for witnesses before releases stop.
+
+    The oldest entry that waits only ever becomes younger, so it is read again only when it would be too old.
+    """
+
+    def __init__(self, max_ms: int) -> None:
+        self._max_ms = max_ms
+        self._since: int | None = None
+
+    def missed(self, connection: Connection, now: int) -> bool:
+        """Tell whether the oldest entry without a witnessed checkpoint is too old."""
+        if self._since is None or now - self._since > self._max_ms:
+            since = connection.execute(_waiting_since).scalar()
+            self._since = now if since is None else since
+        return now - self._since > self._max_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +115,7 @@ def served(connection: Connection, shard: Shard, *, quorum: bool) -> tuple[int, 
     return size, note + "".join(connection.execute(lines.order_by(columns.witness, columns.time)).scalars())
 
 
-def consistency(connection: Connection, shard: Shard, *, old: int, new: int) -> list[bytes]:
-    """Prove that the head of size `new` continues the one of size `old`; the empty tree needs no proof."""
-    return merkle.consistency_path(old, new, _node(connection, shard)) if old else []
-
-
-def contradicts(connection: Connection, seen: Checkpoint) -> bool:
-    """Tell whether a head that somebody holds cannot be one of this log."""
-    shard = shards.named(connection, seen.origin)
-    if shard is None or seen.size >= shard.size:
-        return shard is None or seen != shard.head
-    node, peaks, start = _node(connection, shard), [], 0
-    for level in reversed(range(seen.size.bit_length())):
-        if seen.size >> level & 1:
-            peaks.append(node(level, start >> level))
-            start += 1 << level
-    return CompactRange(seen.size, peaks).root() != seen.root
-
-
 def _cosigners(connection: Connection, shard: Shard, size: int) -> set[str]:
     columns = audit_cosignature.c
     query = sa.select(columns.witness).where(columns.shard == shard.id, columns.size == size)
     return set(connection.execute(query.order_by(columns.witness)).scalars())
-
-
-def _node(connection: Connection, shard: Shard) -> Node:
-    """Stored hashes: from full tiles, which outlive their entries, else from what fills the last one."""
-
-    def node(level: int, index: int) -> bytes:
-        tile_level, inner = divmod(level, 8)
-        start, count = index << inner, 1 << inner
-        full = tiles.stored_tile(connection, shard, tile_level, start // WIDTH)
-        if full is not None:
-            first = start % WIDTH
-            return merkle.root(full[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(first, first + count))
-        hashes = tiles.hashes_at(connection, shard, tile_level, start=start, end=start + count)
-        if len(hashes) != count:
-            raise Pruned(f"{shard.origin} was pruned as a whole")
-        return merkle.root(hashes)
-
-    return node

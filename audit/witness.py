@@ -13,7 +13,7 @@ each other. Each yearly shard is a log with a row of its own. Refuses to remembe
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -28,7 +28,6 @@ from audit.models import audit_witnessed
 from audit.policy import Policy
 from audit.store import Store
 
-MAX_BODY = 1 << 17
 _MAX_PROOF = 63
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
@@ -57,12 +56,12 @@ def log_id(origin: str) -> str:
 
 
 class Witness:
-    """Cosigns for the logs of a policy; with several keys (one is being replaced) each of them signs."""
+    """Cosigns for the logs of a policy; of several keys in force (one takes over from another) each signs."""
 
-    def __init__(self, store: Store, *, policy: Policy, cosigners: Sequence[Cosigner]) -> None:
+    def __init__(self, store: Store, *, policy: Policy, cosigners: Callable[[], Sequence[Cosigner]]) -> None:
         self._store = store
         self._policy = policy
-        self._cosigners = tuple(cosigners)
+        self._cosigners = cosigners
 
     async def add_checkpoint(self, body: bytes, *, now: int) -> str:
         """Give the cosignature lines for what was submitted, or raise a `SubmissionRefused`."""
@@ -77,7 +76,7 @@ class Witness:
         if submission.old > submission.checkpoint.size:
             raise SubmissionMalformed("the old size is above the size of the checkpoint")
         await self._store.read(lambda connection: _check(connection, submission))  # 3, 4: no lock for what is refused
-        lines = "".join(cosigner.cosign(submission.text, now // 1000) for cosigner in self._cosigners)
+        lines = "".join(cosigner.cosign(submission.text, now // 1000) for cosigner in self._cosigners())
         kept = _kept(submission, vkeys) + lines
         await self._store.write(lambda connection: _keep(connection, submission, kept))  # 3, 4, 5
         return lines

@@ -21,9 +21,11 @@ import re
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from audit import attested, shards
+from sqlalchemy import Connection
+
+from audit import attested, merkle, shards
 from audit.attested import Cosignature, Newest
-from audit.checkpoint import open_checkpoint, split_note
+from audit.checkpoint import Checkpoint, open_checkpoint, split_note
 from audit.cosignature import WitnessVkey, cosigned
 from audit.errors import (
     AuditError,
@@ -35,7 +37,9 @@ from audit.errors import (
 )
 from audit.events import MAX_SKEW_MS
 from audit.keys import Vkey
+from audit.merkle import CompactRange
 from audit.policy import Policy, Witness
+from audit.reading import PublishedLog
 from audit.store import Store
 from audit.witness import log_id
 
@@ -74,23 +78,27 @@ class Witnessing:
         self,
         store: Store,
         *,
+        log: PublishedLog,
         policy: Policy,
         transport: Transport,
         vkeys: Callable[[str], Collection[Vkey]],
         hold: Callable[[AuditError], None],
-        own: Collection[WitnessVkey] = (),
+        own: Collection[Vkey] = (),
+        interval: float = 10.0,
     ) -> None:
         self.policy = policy
         self._store = store
+        self._log = log
         self._transport = transport
         self._vkeys = vkeys
         self._hold = hold
+        self._interval = interval
         asked = {name: one for name, one in policy.witnesses.items() if one.url is not None and one.vkey not in own}
         self._witnesses = asked
         self.faults: dict[str, AuditError | None] = dict.fromkeys(asked, WitnessUnavailable("not asked yet"))
         self._sizes: dict[tuple[str, str], int] = {}
 
-    async def run(self, clock: Callable[[], int], *, interval: float) -> None:
+    async def run(self, clock: Callable[[], int]) -> None:
         """Ask until cancelled; each failure is told once, and tried again."""
         failing = ""
         while True:
@@ -102,7 +110,7 @@ class Witnessing:
                 if code != failing:
                     _log.error("witnesses cannot be asked: %s", code)
                 failing = code
-            await asyncio.sleep(interval)
+            await asyncio.sleep(self._interval)
 
     async def compare(self) -> None:
         """Compare what the witnesses hold of the open shard with this log; who cannot be reached is asked later."""
@@ -176,10 +184,12 @@ class Witnessing:
         return cosignature
 
     async def _submit(self, witness: Witness, newest: Newest, held: int) -> Answer:
-        proof = await self._store.read(
-            lambda connection: attested.consistency(connection, newest.shard, old=held, new=newest.size)
-        )
-        return await self._transport.post(f"{witness.url}/add-checkpoint", submission(held, proof, newest.note))
+        def prove(connection: Connection) -> list[bytes]:
+            node = self._log.node(connection, newest.shard, newest.size)
+            return merkle.consistency_path(held, newest.size, node) if held else []
+
+        proof = await self._store.read(prove)
+        return await self._transport.post(f"{_prefix(witness)}/add-checkpoint", submission(held, proof, newest.note))
 
     async def _overtaken(self, name: str, origin: str, held: int) -> None:
         shard = await self._store.read(lambda connection: shards.named(connection, origin))
@@ -194,7 +204,7 @@ class Witnessing:
 
     async def _compare(self, name: str, origin: str) -> None:
         """Compare the checkpoint a witness shows with this log."""
-        answer = await self._transport.get(f"{self._witnesses[name].url}/{log_id(origin)}/checkpoint")
+        answer = await self._transport.get(f"{_prefix(self._witnesses[name])}/{log_id(origin)}/checkpoint")
         if answer.status == 404:
             self._sizes[name, origin] = 0
             return
@@ -206,15 +216,31 @@ class Witnessing:
             raise WitnessAnswerInvalid("it shows a checkpoint this log has not signed") from None
         if seen.origin != origin:
             raise WitnessAnswerInvalid("it shows a checkpoint of another log")
-        if await self._store.read(lambda connection: attested.contradicts(connection, seen)):
+        if await self._store.read(lambda connection: self._contradicts(connection, seen)):
             raise LogContradicted(f"{name} holds a signed head of size {seen.size} that is not of this log")
         self._sizes[name, origin] = seen.size
+
+    def _contradicts(self, connection: Connection, seen: Checkpoint) -> bool:
+        """Tell whether a head that somebody holds cannot be one of this log."""
+        shard = shards.named(connection, seen.origin)
+        if shard is None or seen.size >= shard.size:
+            return shard is None or seen != shard.head
+        node, peaks, start = self._log.node(connection, shard, seen.size), [], 0
+        for level in reversed(range(seen.size.bit_length())):
+            if seen.size >> level & 1:
+                peaks.append(node(level, start >> level))
+                start += 1 << level
+        return CompactRange(seen.size, peaks).root() != seen.root
 
 
 def submission(old: int, proof: list[bytes], note: str) -> bytes:
     """Write the body of an add-checkpoint request."""
     lines = (f"{base64.b64encode(one).decode()}\n" for one in proof)
     return f"old {old}\n{''.join(lines)}\n{note}".encode()
+
+
+def _prefix(witness: Witness) -> str:
+    return (witness.url or "").removesuffix("/")
 
 
 def _size(answer: Answer) -> int:

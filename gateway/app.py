@@ -1,4 +1,4 @@
-"""The ASGI application: the routes, the hot one first, and the publisher that runs beside them."""
+"""The ASGI application: the routes, the hot one first; beside them the publisher, and the questions to witnesses."""
 
 import asyncio
 import contextlib
@@ -11,8 +11,10 @@ from starlette.routing import Route, Router
 from gateway.api.authorisations import post_authorisation_request
 from gateway.api.catalogue import get_catalogue
 from gateway.api.exchanges import post_exchange
+from gateway.api.log import routes as log_routes
 from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
 from gateway.api.subjects import post_subject
+from gateway.api.witness import get_witnessed, post_checkpoint
 from gateway.edge import Edge
 from gateway.oauth.routes import routes as oauth_routes
 from gateway.services import Services
@@ -23,16 +25,20 @@ def build_app(services: Services) -> Edge:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        publishing = asyncio.create_task(services.publisher.run(services.clock), name="publisher")
+        if services.witnessing is not None:
+            await services.witnessing.compare()  # before anything is signed or released
+        running = [asyncio.create_task(services.publisher.run(services.clock), name="publisher")]
+        if services.witnessing is not None:
+            running.append(asyncio.create_task(services.witnessing.run(services.clock), name="witnesses"))
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU
         try:
             yield
         finally:
-            publishing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await publishing
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     router = Router(
         routes=[
@@ -41,6 +47,9 @@ def build_app(services: Services) -> Edge:
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),
             *oauth_routes(services.server),
+            *log_routes(),
+            Route("/witness/add-checkpoint", post_checkpoint, methods=["POST"]),
+            Route("/witness/{log}/checkpoint", get_witnessed, methods=["GET"]),
             Route("/livez", get_livez, methods=["GET"]),
             Route("/readyz", get_readyz, methods=["GET"]),
             Route("/openapi.yaml", get_openapi, methods=["GET"]),

@@ -4,6 +4,7 @@ kek            wraps the persons' keys (a key management service stands behind t
 blind          finds persons by identifier without storing any
 actors         names professionals in the journal
 token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
+witness.key    cosigns the checkpoints of other logs
 log.next.key   (and receipt, witness) beside the one it takes over from (`audit/rotation.py`)
 """
 
@@ -13,14 +14,15 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audit.errors import KeyRefused
 from audit.cosignature import Cosigner, create_cosigner, load_cosigner
+from audit.errors import KeyRefused
 from audit.keys import Ed25519Signer, create_key, load_key
 from audit.receipts import receipt_name
-from audit.ring import Ring
+from audit.ring import K, Ring
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.keys import load as load_token_keys
 from gateway.settings import Settings
@@ -57,8 +59,9 @@ def load(settings: Settings) -> GatewayKeys:
         actors=_derived(master, b"passerelle-actors/v1"),
         repeats=_derived(master, b"passerelle-repeats/v1"),
         tokens=load_token_keys(folder / "token.pem"),
-        log=_ring(folder, "log", settings.origin),
-        receipt=_ring(folder, "receipt", receipt_name(settings.origin)),
+        log=_ring(Ring(folder, "log", load_key), settings.origin, create_key),
+        receipt=_ring(Ring(folder, "receipt", load_key), receipt_name(settings.origin), create_key),
+        witness=_ring(Ring(folder, "witness", load_cosigner), f"{settings.origin}/witness", create_cosigner),
     )
 
 
@@ -90,11 +93,10 @@ def _write(path: Path, content: bytes) -> None:
             os.link(handle.name, path)
 
 
-def _ring(folder: Path, use: str, name: str) -> Ring[Ed25519Signer]:
-    ring = Ring(folder, use, load_key)
+def _ring(ring: Ring[K], name: str, create: Callable[[Path, str], K]) -> Ring[K]:
     if not ring.file.exists() and not ring.next_file.exists():  # else a rotation was interrupted: it has a key
         with contextlib.suppress(KeyRefused):  # another process was first
-            create_key(ring.file, name)
+            create(ring.file, name)
     if ring.name != name:
         raise KeyFileRefused(f"{ring.file} is the key of another log: {ring.name}")
     return ring

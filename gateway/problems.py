@@ -227,6 +227,47 @@ PROBLEMS: Mapping[str, Problem] = {
         "The catalogue holds no active exchange for you and this purpose.",
         "Read `GET /v1/catalogue`.",
     ),
+    # the journal
+    "not_published": Problem(
+        404,
+        "Not published",
+        "No checkpoint that is served covers what was asked, or the log has no such year.",
+        "Read `/log/checkpoint` first, and ask for what lies within its size.",
+    ),
+    "pruned": Problem(
+        410,
+        "Removed when its time was over",
+        "These entries were pruned, as the log announces (`log.pruned`); their hashes and proofs stay.",
+        "Ask for the receipt of the entry, or for the tiles of hashes.",
+    ),
+    # being a witness
+    "submission_malformed": Problem(
+        400,
+        "Not a submission to a witness",
+        "The body is not `old <size>`, up to 63 hashes, an empty line and a checkpoint (C2SP tlog-witness).",
+        "Compare the body with the norm; the old size is never above the checkpoint's.",
+    ),
+    "log_key_missing": Problem(
+        403,
+        "Not signed by a key of this log",
+        "No key this witness trusts for the origin has signed, or a signature in its name does not hold.",
+        "Give the operator of the witness the log's public key, also before it changes.",
+    ),
+    "log_unknown": Problem(
+        404,
+        "Not a log of this witness",
+        "The origin is not in the file of logs this gateway follows, or nothing of it was cosigned yet.",
+        "Ask the operator of the witness to add the log.",
+    ),
+    "inconsistent_checkpoint": Problem(
+        422,
+        "Not a continuation",
+        "The checkpoint does not continue the one cosigned last: the proof is wrong, or the log has two histories.",
+        "Compare the log with the checkpoint this witness shows; see the runbook of the witness.",
+    ),
+    "too_many_requests": Problem(
+        429, "Too often", "This address has called too often within a short time.", "Repeat after `Retry-After`."
+    ),
     # what failed
     "sources_unavailable": Problem(
         503,

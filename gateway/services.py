@@ -10,11 +10,15 @@ from typing import Any
 import yaml
 
 from audit.journal import Appended, Journal
+from audit.keys import Vkey
+from audit.policy import Policy
 from audit.publisher import Publisher
 from audit.reading import PublishedLog
 from audit.receipts import issue
 from audit.signer_state import SignerState
 from audit.store import Store
+from audit.witness import Witness
+from audit.witnessing import Witnessing
 from connectors.base import Connector
 from connectors.registry import Registry, build
 from consent.blind import BlindIndex
@@ -29,9 +33,11 @@ from gateway.oauth.partners import Partners
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
+from gateway.pace import Pace
 from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
+from gateway.witnesses import WitnessClient, read_policy
 from policies import catalogue as catalogues
 from policies.catalogue import Catalogue
 
@@ -55,6 +61,9 @@ class Services:
     catalogue: Catalogue
     journal: Journal
     publisher: Publisher
+    witnessing: Witnessing | None
+    witness: Witness | None
+    pace: Pace
     log: PublishedLog
     readings: Readings
     registry: Registry
@@ -82,6 +91,8 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
     catalogue = catalogues.load(settings.catalogue)
     registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
     secrets = load(settings)
+    policy = read_policy(settings.witness_policy) if settings.witness_policy else None
+    quorum = policy is not None and not policy.satisfied(())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(registry.close)
         store = await stack.enter_async_context(open_database(settings.main_url, pool_size=settings.database_pool))
@@ -93,6 +104,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             origin=settings.origin,
             clock=clock,
             max_unpublished_ms=settings.max_unpublished_seconds * 1000,
+            max_unwitnessed_ms=settings.max_unwitnessed_seconds * 1000 if quorum else None,
         )
         await journal.start()
         stack.push_async_callback(journal.close)
@@ -107,6 +119,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             origin=settings.origin,
             on_hold=journal.hold,
         )
+        log = PublishedLog(store, quorum=quorum)
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -115,7 +128,12 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             catalogue=catalogue,
             journal=journal,
             publisher=publisher,
-            log=PublishedLog(store),
+            log=log,
+            witnessing=_witnessing(
+                settings, policy, store=store, log=log, keys=secrets, publisher=publisher, stack=stack
+            ),
+            witness=_witness(settings, store, secrets),
+            pace=Pace(),
             readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
@@ -136,6 +154,40 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             ),
             keys=secrets,
         )
+
+
+def _witnessing(
+    settings: Settings,
+    policy: Policy | None,
+    *,
+    store: Store,
+    log: PublishedLog,
+    keys: GatewayKeys,
+    publisher: Publisher,
+    stack: AsyncExitStack,
+) -> Witnessing | None:
+    """Who asks our witnesses, when there are any."""
+    if policy is None:
+        return None
+    client = WitnessClient()
+    stack.push_async_callback(client.close)
+    return Witnessing(
+        store,
+        log=log,
+        policy=policy,
+        transport=client,
+        vkeys=lambda origin: [Vkey(origin, vkey.public) for vkey in keys.log.vkeys],
+        hold=publisher.hold,
+        own=keys.witness.vkeys,
+        interval=settings.witness_interval_seconds,
+    )
+
+
+def _witness(settings: Settings, store: Store, keys: GatewayKeys) -> Witness | None:
+    """What we are for others, when we are."""
+    if not settings.witnessed_logs:
+        return None
+    return Witness(store, policy=read_policy(settings.witnessed_logs), cosigners=lambda: keys.witness.signing)
 
 
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:

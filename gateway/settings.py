@@ -38,6 +38,18 @@ class Settings(BaseSettings):
     max_unpublished_seconds: int = Field(
         60, ge=5, le=3600, description="Release stops when an entry has waited longer for a checkpoint."
     )
+    witness_policy: str = Field(
+        "", description="File (C2SP tlog-policy) with the witnesses of this journal and their quorum. Empty: none."
+    )
+    witness_interval_seconds: float = Field(
+        10.0, ge=0.1, le=3600, description="Pause between two questions to the witnesses; one asks for what is new."
+    )
+    max_unwitnessed_seconds: int = Field(
+        14_400, ge=60, le=172_800, description="Release stops when an entry has waited longer for the quorum."
+    )
+    witnessed_logs: str = Field(
+        "", description="File (C2SP tlog-policy) with the logs this gateway is a witness for. Empty: none."
+    )
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 

@@ -38,9 +38,14 @@ class Person(Body):
 
 
 async def read_body(request: Request) -> bytes:
-    """The raw body, at most 64 KiB, of a request that says it is JSON."""
+    """The raw body of a request that says it is JSON."""
     if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != "application/json":
         raise Refusal("unsupported_media_type")
+    return await read_raw(request)
+
+
+async def read_raw(request: Request) -> bytes:
+    """The raw body, at most 64 KiB."""
     raw = bytearray()
     try:
         async for chunk in request.stream():

@@ -63,7 +63,7 @@ def body(old: int, new: int, *, leaves=LEAVES, proof=None, note=None) -> bytes:
 
 
 def witness(database: Database, *, policy=POLICY, cosigners=(KEY,)) -> Witness:
-    return Witness(database, policy=parse_policy(policy), cosigners=cosigners)
+    return Witness(database, policy=parse_policy(policy), cosigners=lambda: cosigners)
 
 
 @pytest.fixture

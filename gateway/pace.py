@@ -1,0 +1,38 @@
+"""How often one address may call what needs no token: so many at once, then so many per second, in this process.
+
+A brake on whoever shouts, not a security boundary: behind a proxy all callers share one address. IPv6 addresses
+count by their /64. Refuses nothing by itself; remembers a bounded number of addresses.
+"""
+
+import ipaddress
+from collections import OrderedDict
+
+
+class Pace:
+    """Token buckets by address."""
+
+    def __init__(self, *, burst: int = 40, per_second: int = 10, addresses: int = 4_096) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._addresses = addresses
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def allows(self, address: str, now: int) -> bool:
+        """Count one call at `now` (ms), and tell whether it is within the pace."""
+        key = _network(address)
+        step = 1000 / self._per_second
+        full_at = max(self._full_at.get(key, 0), now) + step
+        if full_at - now > self._burst * step:
+            return False
+        self._full_at[key] = full_at
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self._addresses:
+            self._full_at.popitem(last=False)
+        return True
+
+
+def _network(address: str) -> str:
+    try:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    except ValueError:
+        return address
