@@ -85,8 +85,9 @@ EVENTS: Mapping[str, Event] = {
     ),
     "key.retired": Event({"use": _USE, "name": forms.origin, "key": forms.public_key}),
     "log.read": Event(
-        {"what": one_of("bundles", "extract"), "log": forms.origin, "first": forms.count, "end": forms.count},
-        {"org": forms.slug, "actor": forms.actor},
+        {"what": one_of("bundles", "extract", "person_proof")},
+        {"log": forms.origin, "first": forms.count, "end": forms.count, "org": forms.slug, "actor": forms.actor},
+        subject="allowed",  # a list of one person's entries is an entry of that list
     ),
     "catalogue.activated": Event(
         {"catalogue": forms.hex256},
@@ -102,7 +103,6 @@ EVENTS: Mapping[str, Event] = {
             "batches": list_of(forms.slug),
         },
     ),
-    "log.read": Event({"org": forms.slug, "what": forms.code}, {"actor": forms.actor}, subject="allowed"),
     "key.registered": Event(
         {"use": one_of("partner", "token", "receipt", "checkpoint", "actor"), "key": forms.thumbprint},
         {"org": forms.slug, "alg": one_of("ES256", "PS256", "EdDSA", "Ed25519")},
