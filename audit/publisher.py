@@ -214,9 +214,7 @@ class Publisher:
         while first < shard.size:
             kept = first >= shard.minimum
             last = min(first + _CHUNK, shard.size, shard.size if kept else shard.minimum)
-            hashes = await self._store.read(
-                partial(_rehash if kept else _kept_hashes, shard=shard, first=first, last=last)
-            )
+            hashes = await self._store.read(partial(_rehash if kept else _kept, shard=shard, first=first, last=last))
             new = hashes[max(0, before.size - first) :]
             if published is not None and after.size < published.size <= after.size + len(new):
                 known = CompactRange(after.size, after.peaks)  # signed on another host, perhaps
@@ -255,6 +253,14 @@ def _continues(leaf: bytes, previous: Checkpoint) -> bool:
     except NotCanonical:
         return False
     return isinstance(entry, dict) and years.continues(entry, previous)
+
+
+def _kept(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:
+    """Give the hashes of entries that were pruned."""
+    hashes = tiles.hashes_at(connection, shard, 0, start=first, end=last)
+    if len(hashes) != last - first:
+        raise SignerRefused("tiles are missing")
+    return hashes
 
 
 def _rehash(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:

@@ -83,7 +83,8 @@ async def retire(journal: Journal, store: Store, ring: Ring[Any], *, now: int) -
             sync_directory(ring.folder)
         ring.next_file.rename(ring.file)  # 4
         sync_directory(ring.folder)
-        return former.vkey if former is not None else following.vkey
+        gone: Vkey = following.vkey if former is None else former.vkey
+        return gone
 
 
 async def _journal_rotation(
@@ -140,5 +141,8 @@ def _require_both(connection: Connection, following: Vkey) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """One command at a time on this host."""
     with (folder / "rotation.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RotationRefused("another command is at these keys") from None
         yield

@@ -36,9 +36,12 @@ def filled_by(connection: Connection, shard: Shard, leaves: Sequence[bytes]) -> 
 
 
 def hashes_at(connection: Connection, shard: Shard, level: int, *, start: int, end: int) -> list[bytes]:
-    """Read the stored hashes `start` to `end` of a tile level: of entries not pruned, or of the tiles below."""
+    """Read the stored hashes `start` to `end` of a tile level: of entries, of tiles below, of pruned entries' tiles."""
     if start == end:
         return []
+    if level == 0 and start < shard.minimum:
+        whole = b"".join(stored_tile(connection, shard, 0, n) or b"" for n in range(start // WIDTH, -(-end // WIDTH)))
+        return _split(whole)[start % WIDTH : start % WIDTH + end - start]
     if level == 0:
         position, first = audit_entry.c.index, shard.first
         query = sa.select(audit_entry.c.hash)
@@ -47,6 +50,16 @@ def hashes_at(connection: Connection, shard: Shard, level: int, *, start: int, e
         query = sa.select(audit_tile.c.root).where(audit_tile.c.shard == shard.id, audit_tile.c.level == level - 1)
     query = query.where(position >= first + start, position < first + end).order_by(position)
     return list(connection.execute(query).scalars())
+
+
+def filling(connection: Connection, shard: Shard) -> dict[str, Any] | None:
+    """Give the row of the partial tile at the end of a closed shard: its entries are about to go, their hashes stay."""
+    index, width = divmod(shard.size, WIDTH)
+    if not width or shard.minimum >= shard.size:
+        return None
+    tile = hashes_at(connection, shard, 0, start=index * WIDTH, end=shard.size)
+    place = {"shard": shard.id, "level": 0, "index": index}
+    return {**place, "root": merkle.root(tile), "hashes": b"".join(tile)}
 
 
 def levels(size: int) -> int:
@@ -108,3 +121,7 @@ def read_bundle(connection: Connection, shard: Shard, *, index: int, width: int 
     position, start = audit_entry.c.index, shard.first + first
     query = sa.select(audit_entry.c.leaf).where(position >= start, position < start + width)
     return pack(connection.execute(query.order_by(audit_entry.c.index)).scalars())
+
+
+def _split(hashes: bytes) -> list[bytes]:
+    return [hashes[at : at + merkle.HASH_SIZE] for at in range(0, len(hashes), merkle.HASH_SIZE)]

@@ -12,6 +12,8 @@ import typer
 
 from gateway.commands import fail, run, settings
 from gateway.commands.audit import audit
+from gateway.commands.keys import key
+from gateway.commands.retention import retention
 from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -20,6 +22,8 @@ database = typer.Typer(no_args_is_help=True, help="The tables.")
 policy = typer.Typer(no_args_is_help=True, help="The catalogue.")
 app.add_typer(partner, name="partner")
 app.add_typer(audit, name="audit")
+audit.add_typer(retention)
+app.add_typer(key, name="key")
 app.add_typer(database, name="database")
 app.add_typer(policy, name="policy")
 

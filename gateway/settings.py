@@ -1,9 +1,10 @@
 """Everything an operator may set, by environment variable `PASSERELLE_*`; read in services.py and cli.py only."""
 
 from pathlib import Path
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGED_CATALOGUE = Path(__file__).parent.parent / "policies" / "catalogue"
@@ -50,6 +51,34 @@ class Settings(BaseSettings):
     witnessed_logs: str = Field(
         "", description="File (C2SP tlog-policy) with the logs this gateway is a witness for. Empty: none."
     )
+    retention_months: int = Field(
+        12, ge=6, le=36, description="Entries of the journal may be removed after so many months."
+    )
+    retention_justification: Literal["", "internal_control"] = Field(
+        "", description="Why entries are kept for more than 12 months; recorded in the journal when older ones go."
+    )
+    timestamp_url: str = Field(
+        "", description="Address of an RFC 3161 time-stamping authority that dates checkpoints. Empty: none."
+    )
+    timestamp_roots: Path = Field(
+        Path("timestamp-roots.pem"), description="PEM file of the certificates its tokens are believed by."
+    )
+    timestamp_seconds: int = Field(
+        3_600, ge=60, le=86_400, description="A checkpoint is dated when the last dated one is older."
+    )
+    officers: Path = Field(
+        Path("officers.txt"), description="Public keys of those who may sign erasures, one per line."
+    )
+    erasure_delay_hours: int = Field(
+        72, ge=24, le=720, description="Time between the second signature and an erasure, in which it can be cancelled."
+    )
+    erasure_trace_days: int = Field(
+        365, ge=183, le=1_096, description="How long an erased person's entries can still be found as one person's."
+    )
+    keys_backups: Path = Field(
+        Path("backups/keys"), description="Folder of the key store's backups; an erasure reaches into them."
+    )
+    keys_backup_days: int = Field(30, ge=1, le=90, description="Backups of the key store older than this are deleted.")
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 
@@ -66,6 +95,19 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an https:// address (http:// only on this machine), without query or fragment")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _retention(self) -> Self:
+        if self.retention_months > 12 and not self.retention_justification:
+            raise ValueError("PASSERELLE_RETENTION_MONTHS above 12 needs PASSERELLE_RETENTION_JUSTIFICATION")
+        return self
+
+    @field_validator("timestamp_url")
+    @classmethod
+    def _authority(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must be an http:// or https:// address")  # the token is signed: http is usual
+        return value
 
     @property
     def origin(self) -> str:
