@@ -128,6 +128,11 @@ class Acknowledged:
         os.write(handle, text.encode())
         os.close(handle)
 
+    async def reach(self, count: int) -> None:
+        """Wait until so much was acknowledged."""
+        while sum(1 for _ in self.read()) < count:  # noqa: ASYNC110  told by files only
+            await asyncio.sleep(0.05)
+
     def read(self) -> Iterator[tuple[str, ...]]:
         """Give every whole line of every process, split."""
         for path in sorted(self.folder.iterdir()):

@@ -10,6 +10,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event
+
 from audit.errors import AuditError
 from audit.publisher import Publisher
 from gateway.database import open_database
@@ -44,6 +46,25 @@ def running(*processes: BaseProcess) -> Iterator[None]:
 def write(url: str, home: Path, clients: int) -> None:
     """Append for ever, and note what was acknowledged; a database that is away is tried again."""
     asyncio.run(_write(url, home, clients))
+
+
+def careless(url: str, home: Path, clients: int) -> None:
+    """The same, on a connection that was told not to flush after it was checked: what a trial must notice."""
+    from audit import start as starting
+    from gateway import database
+
+    async def unchecked(_: Any) -> None:
+        return None
+
+    starting.check_durability = unchecked
+    database._durable_sqlite = lambda engine: event.listen(engine, "connect", _unflushed)
+    asyncio.run(_write(url, home, clients))
+
+
+def _unflushed(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=OFF", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 async def _write(url: str, home: Path, clients: int) -> None:

@@ -15,8 +15,7 @@ async def round_of(url: str, home: Path, *, server: PostgresServer | None = None
     before = sum(1 for _ in acknowledged.read())
     roles = [(write, 12), (write, 12), (publish, "signer"), (publish, "signer")]
     with running(*(start(role, url, home, argument) for role, argument in roles)):
-        while sum(1 for _ in acknowledged.read()) < before + 40:  # noqa: ASYNC110  told by files only
-            await asyncio.sleep(0.05)
+        await acknowledged.reach(before + 40)
         await asyncio.sleep(random.random())  # noqa: S311  any moment
         if server is not None:
             await asyncio.to_thread(server.stop, "immediate")
