@@ -1,10 +1,10 @@
 """What goes into the journal and what comes back: drafts, batches, and the place an entry was given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Update
 
 from audit.canonical import Json
 from audit.merkle import CompactRange, inclusion_path, node_hash
@@ -31,8 +31,21 @@ class Draft:
     release: bool = False
 
 
+Moved: TypeAlias = tuple[Update, Mapping[str, Any]]
+"""A constant statement (one object for all batches, so that it is compiled once) and its parameters."""
+
+
+class Ruling(list[Mapping[str, str] | Exception]):
+    """A gate's answers, with what it has to write: the journal runs it before the changes and with the rows."""
+
+    def __init__(self, answers: Iterable[Mapping[str, str] | Exception], *, moved: Moved | None = None) -> None:
+        super().__init__(answers)
+        self.moved = moved
+
+
 Gate: TypeAlias = Callable[[Connection, Sequence[Draft]], Sequence[Mapping[str, str] | Exception]]
-"""Run once per batch under the head lock: for each draft the members to stamp, or why it is refused."""
+"""Run once per batch under the head lock: for each draft the members to stamp, or why it is refused; a `Ruling`
+when it has something to write."""
 
 
 class Batch:

@@ -1,34 +1,30 @@
 """The rows of one batch, in as few statements as each engine allows.
 
-Measured with bench/append.py: on PostgreSQL a statement through SQLAlchemy's async layer costs more than the 64
-rows it carries, so entries, seals and head go in one; on SQLite the driver's own executemany takes half the time.
+Measured with bench/append.py: on PostgreSQL a statement through SQLAlchemy's async layer costs more than the 64 rows
+it carries, so entries, seals, tiles, head and what the gate leaves to write go in one, each table in a WITH of its
+own (docs/adr/0012-journal-speed.md); on SQLite the driver's own executemany takes half the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from audit.batch import Moved
+from audit.models import audit_entry, audit_head, audit_seal, audit_tile
 
 Entry = tuple[str | None, bytes, bytes]  # subject tag, hash, leaf
 Seal = tuple[int, bytes]  # index, sealed salts
+Tile = tuple[int, int, int, bytes, bytes]  # shard, level, index, root, hashes
 Head = tuple[int, bytes, bytes]  # size, peaks, root
 
-_postgresql = sa.text(
-    """
-    WITH entries AS (
-      INSERT INTO audit_entry (index, at, subject, hash, leaf)
-      SELECT CAST(:first AS bigint) + place - 1, CAST(:at AS bigint), subject, hash, leaf
-      FROM unnest(CAST(:subjects AS text[]), CAST(:hashes AS bytea[]), CAST(:leaves AS bytea[]))
-           WITH ORDINALITY AS entry (subject, hash, leaf, place)
-    ), seals AS (
-      INSERT INTO audit_seal (index, sealed)
-      SELECT index, sealed FROM unnest(CAST(:sealed_at AS bigint[]), CAST(:sealed AS bytea[])) AS seal (index, sealed)
-    )
-    UPDATE audit_head SET size = :size, peaks = :peaks, root = :root WHERE id = :shard
-    """
-)
 _sqlite_entries = 'INSERT INTO audit_entry ("index", at, subject, hash, leaf) VALUES (?, ?, ?, ?, ?)'
 _sqlite_seals = 'INSERT INTO audit_seal ("index", sealed) VALUES (?, ?)'
+_sqlite_tiles = 'INSERT INTO audit_tile (shard, level, "index", root, hashes) VALUES (?, ?, ?, ?, ?)'
 _sqlite_head = "UPDATE audit_head SET size = ?, peaks = ?, root = ? WHERE id = ?"
 
 
@@ -40,22 +36,61 @@ def write_rows(
     first: int,
     entries: Sequence[Entry],
     seals: Sequence[Seal],
+    tiles: Sequence[Tile],
     head: Head,
+    moved: Moved | None,
 ) -> None:
-    """Insert entries from position `first` on, with their seals, and move the shard's head."""
+    """Insert entries from position `first` on, with their seals and tiles; move the shard's head, and the rest."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_sqlite_entries, [(index, at, *entry) for index, entry in enumerate(entries, first)])
         if seals:
             connection.exec_driver_sql(_sqlite_seals, list(seals))
+        if tiles:
+            connection.exec_driver_sql(_sqlite_tiles, list(tiles))
         connection.exec_driver_sql(_sqlite_head, (*head, shard))
+        if moved is not None:
+            connection.execute(*moved)
         return
-    subjects, hashes, leaves = zip(*entries, strict=True)
-    sealed_at, sealed = zip(*seals, strict=True) if seals else ((), ())
-    size, peaks, root = head
-    connection.execute(
-        _postgresql,
-        {
-            "first": first, "at": at, "subjects": subjects, "hashes": hashes, "leaves": leaves,
-            "sealed_at": sealed_at, "sealed": sealed, "shard": shard, "size": size, "peaks": peaks, "root": root,
-        },
-    )  # fmt: skip
+    given = {"first": first, "at": at, "head": shard, "size": head[0], "peaks": head[1], "root": head[2]}
+    given |= _columns(audit_entry, ("subject", "hash", "leaf"), entries)
+    given |= _columns(audit_seal, ("index", "sealed"), seals)
+    given |= _columns(audit_tile, ("shard", "level", "index", "root", "hashes"), tiles)
+    statement, names = _postgresql(moved[0] if moved is not None else None)
+    if moved is not None:
+        given |= moved[1]
+    connection.exec_driver_sql(statement, tuple(given[name] for name in names))
+
+
+def _columns(table: sa.Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return {f"{table.name}_{name}": column for name, column in zip(names, columns, strict=True)}
+
+
+@cache
+def _postgresql(moved: sa.Update | None) -> tuple[str, Sequence[str]]:
+    """Give the statement and the names of its parameters in order."""
+    entry = _unnested(audit_entry, ("subject", "hash", "leaf"), with_ordinality="place")
+    index = sa.cast(sa.bindparam("first"), sa.BigInteger) + entry.c.place - sa.literal_column("1")
+    at = sa.cast(sa.bindparam("at"), sa.BigInteger)
+    entries = sa.insert(audit_entry).from_select(
+        ["index", "at", "subject", "hash", "leaf"],
+        sa.select(index, at, entry.c.subject, entry.c.hash, entry.c.leaf),
+    )
+    parts: dict[str, sa.Insert | sa.Update] = {"entries": entries}
+    for name, table in (("seals", audit_seal), ("tiles", audit_tile)):
+        columns = [column.name for column in table.c]
+        parts[name] = sa.insert(table).from_select(columns, sa.select(_unnested(table, columns)))
+    if moved is not None:
+        parts["moved"] = moved
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in ("size", "peaks", "root")}
+    statement = sa.update(audit_head).where(audit_head.c.id == sa.bindparam("head")).values(values)
+    statement = statement.add_cte(*(part.cte(name) for name, part in parts.items()))
+    compiled = statement.compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
+    return compiled.string, compiled.positiontup or ()
+
+
+def _unnested(table: sa.Table, names: Sequence[str], **options: Any) -> sa.TableValuedAlias:
+    kinds: Mapping[str, Any] = {name: table.c[name].type for name in names}
+    arrays = [sa.bindparam(f"{table.name}_{name}", type_=postgresql.ARRAY(kind)) for name, kind in kinds.items()]
+    columns = [sa.column(name, kind) for name, kind in kinds.items()]
+    return sa.func.unnest(*arrays).table_valued(*columns, name=f"{table.name}_rows", **options).render_derived()

@@ -16,17 +16,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import orjson
-import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from audit import canonical, shards, tiles
 from audit.attested import Deadline
-from audit.batch import Appended, Batch, Draft, Gate
+from audit.batch import Appended, Batch, Draft, Gate, Moved, Ruling
 from audit.errors import EntryInvalid, EntryTooLarge, JournalInconsistent, ReleaseStopped
 from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
-from audit.models import audit_tile
 from audit.rows import write_rows
 from audit.shards import Shard
 
@@ -94,9 +92,9 @@ def write_batch(
         if late
     }
     position = shard.first + shard.size
-    settled = _settle(connection, batch, outcomes, gate=gate, position=position)  # 3, 4
+    settled, moved = _settle(connection, batch, outcomes, gate=gate, position=position)  # 3, 4
     if settled:
-        written = _write(connection, settled, shard=shard, now=now)  # 5, 6
+        written = _write(connection, settled, moved, shard=shard, now=now)  # 5, 6
         for index, one in enumerate(settled, position):
             outcomes[one.position] = Appended(index, one.leaf, written)
     return outcomes
@@ -104,24 +102,29 @@ def write_batch(
 
 def _settle(
     connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, position: int
-) -> list[_Settled]:
+) -> tuple[list[_Settled], Moved | None]:
+    """Give what passed, and what the gate left to write: with changes it is written already, before them."""
     while pending := [position for position in range(len(batch)) if position not in outcomes]:
         undo = connection.begin_nested() if any(batch[position].draft.change for position in pending) else None
-        settled, refused = _pass_gate(connection, batch, pending, gate)
+        settled, refused, moved = _pass_gate(connection, batch, pending, gate)
+        if undo is None:
+            outcomes.update(refused)
+            return settled, moved
+        if moved is not None:
+            connection.execute(*moved)
         failed = _change(connection, settled, position)
         if not failed:
-            if undo is not None:
-                undo.commit()
+            undo.commit()
             outcomes.update(refused)
-            return settled
-        undo.rollback()  # type: ignore[union-attr]  # only a change can fail
+            return settled, None
+        undo.rollback()
         outcomes.update(failed)
-    return []
+    return [], None
 
 
 def _pass_gate(
     connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate
-) -> tuple[list[_Settled], Outcomes]:
+) -> tuple[list[_Settled], Outcomes, Moved | None]:
     answers = gate(connection, [batch[position].draft for position in pending])
     if len(answers) != len(pending):
         raise JournalInconsistent("the gate must answer for each draft")
@@ -138,7 +141,7 @@ def _pass_gate(
             refused[position] = error
         else:
             settled.append(_Settled(position, batch[position].draft, tag, _leaf(batch[position], tag)))
-    return settled, refused
+    return settled, refused, answers.moved if isinstance(answers, Ruling) else None
 
 
 def _leaf(one: Prepared, tag: str | None) -> bytes:
@@ -162,14 +165,13 @@ def _change(connection: Connection, settled: Sequence[_Settled], position: int) 
     return failed
 
 
-def _write(connection: Connection, settled: Sequence[_Settled], *, shard: Shard, now: int) -> Batch:
+def _write(
+    connection: Connection, settled: Sequence[_Settled], moved: Moved | None, *, shard: Shard, now: int
+) -> Batch:
     hashes = [leaf_hash(one.leaf) for one in settled]
     before, after = (CompactRange.from_bytes(shard.size, shard.peaks) for _ in range(2))
     after.extend(hashes)
     batch = Batch(before, hashes, after.root(), origin=shard.origin, first=shard.first)
-    filled = tiles.filled_by(connection, shard, hashes)
-    if filled:
-        connection.execute(sa.insert(audit_tile), filled)
     write_rows(
         connection,
         at=now,
@@ -181,6 +183,8 @@ def _write(connection: Connection, settled: Sequence[_Settled], *, shard: Shard,
             for index, one in enumerate(settled, shard.first + shard.size)
             if one.draft.seal is not None
         ],
+        tiles=tiles.filled_by(connection, shard, hashes),
         head=(after.size, after.to_bytes(), batch.root),
+        moved=moved,
     )
     return batch

@@ -49,13 +49,17 @@ _waiting = audit_head.alias()
 _published = (
     sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), 0))
     .where(audit_checkpoint.c.shard == _waiting.c.id)
+    .correlate(_waiting)
+    .scalar_subquery()
+)
+_oldest = (  # a join would be planned as a scan of all entries
+    sa.select(audit_entry.c.at)
+    .where(audit_entry.c.index == _waiting.c.first + _published)
+    .correlate(_waiting)
     .scalar_subquery()
 )
 _waiting_since = (
-    sa.select(sa.func.min(audit_entry.c.at))
-    .select_from(_waiting.join(audit_entry, audit_entry.c.index == _waiting.c.first + _published))
-    .where(_waiting.c.size > _published)
-    .scalar_subquery()
+    sa.select(sa.func.min(_oldest)).select_from(_waiting).where(_waiting.c.size > _published).scalar_subquery()
 )
 _lock = _open.add_columns(_waiting_since.label("waiting_since")).with_for_update(of=audit_head)
 

@@ -15,12 +15,13 @@ from audit.errors import NotPublished, Pruned
 from audit.layout import WIDTH, pack
 from audit.merkle import CompactRange
 from audit.models import audit_checkpoint, audit_entry, audit_tile
+from audit.rows import Tile
 from audit.shards import Shard
 
 
-def filled_by(connection: Connection, shard: Shard, leaves: Sequence[bytes]) -> list[dict[str, Any]]:
+def filled_by(connection: Connection, shard: Shard, leaves: Sequence[bytes]) -> list[Tile]:
     """Give the rows of the tiles that these further leaves fill, lowest level first."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Tile] = []
     level, count, new = 0, shard.size, list(leaves)
     while (count + len(new)) // WIDTH > count // WIDTH:
         first = count // WIDTH
@@ -29,8 +30,7 @@ def filled_by(connection: Connection, shard: Shard, leaves: Sequence[bytes]) -> 
         for number in range(len(hashes) // WIDTH):
             tile = hashes[number * WIDTH : (number + 1) * WIDTH]
             roots.append(merkle.root(tile))
-            place = {"shard": shard.id, "level": level, "index": first + number}
-            rows.append({**place, "root": roots[-1], "hashes": b"".join(tile)})
+            rows.append((shard.id, level, first + number, roots[-1], b"".join(tile)))
         level, count, new = level + 1, first, roots
     return rows
 

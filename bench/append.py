@@ -129,7 +129,7 @@ async def appending(database: Database, *, state: Path | None) -> AsyncIterator[
 
     publishing = []
     if state is not None:
-        publisher = Publisher(database, Ed25519Signer(ORIGIN, b"\1" * 32), SignerState(state), ORIGIN)
+        publisher = Publisher(database, Ed25519Signer(ORIGIN, b"\1" * 32), state=SignerState(state), origin=ORIGIN)
         publishing.append(asyncio.create_task(publisher.run(now)))
     try:
         yield append

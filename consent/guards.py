@@ -1,7 +1,8 @@
 """What must still hold at the moment of the commit, checked for a whole batch of entries under the journal's lock.
 
 `Gate` is the hook the composition root hands to the journal: one SELECT for all persons of the batch, then each
-entry in order (so that an earlier withdrawal stops a later release of the same batch), then one UPDATE. It stamps
+entry in order (so that an earlier withdrawal stops a later release of the same batch), then one UPDATE, which the
+journal runs. It stamps
 the person's tag, numbers the entry in the person's own count, counts uses, advances epochs. A refused entry
 leaves nothing behind (when a change fails, the journal undoes the gate's writes and asks it again without that
 entry), so a person's numbers have no gap: a missing one is a removed entry (promise P8).
@@ -15,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from audit.batch import Draft
+from audit.batch import Draft, Moved, Ruling
 from consent.errors import (
     AuthorisationExpired,
     EpochChanged,
@@ -74,7 +75,7 @@ class Gate:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
 
-    def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> list[Mapping[str, str] | Exception]:
+    def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> Ruling:
         """For each draft, the members to add, or why it is refused."""
         people = _read(connection, {each.subject.id for each in drafts if isinstance(each.subject, SubjectRef)})
         now = self._clock()
@@ -84,8 +85,7 @@ class Gate:
                 outcomes.append(_admit(people, draft, now))
             except Exception as refusal:  # noqa: BLE001  an entry that cannot be judged fails alone, not its batch
                 outcomes.append(refusal)
-        _write(connection, people)
-        return outcomes
+        return Ruling(outcomes, moved=_moves(connection, people))
 
 
 @dataclass(slots=True)
@@ -183,11 +183,10 @@ def _read(connection: Connection, ids: set[SubjectId]) -> dict[str, _Standing]:
     return {id_: _Standing(epoch, counter, uses) for id_, epoch, counter, uses in found}
 
 
-def _write(connection: Connection, people: dict[str, _Standing]) -> None:
+def _moves(connection: Connection, people: dict[str, _Standing]) -> Moved | None:
     rows = [
         (id_, each.epoch, each.counter, each.uses if each.counts is None else orjson.dumps(each.counts).decode())
         for id_, each in people.items()
         if each.touched
     ]
-    if rows:
-        _UPDATE.execute(connection, rows)
+    return _UPDATE.bound(connection, rows) if rows else None

@@ -47,19 +47,27 @@ class Batched:
     def __init__(self, build: Callable[[Rows], sa.Select[Any] | sa.Update], *kinds: Kind) -> None:
         self._build = build
         self._kinds = kinds
-        self._compiled: dict[str, tuple[str, Sequence[str]]] = {}
+        self._built: dict[str, tuple[Any, str, Sequence[str]]] = {}
+
+    def bound(self, connection: Connection, rows: Sequence[Sequence[str | int]]) -> tuple[Any, dict[str, Any]]:
+        """Give the statement, always the same one, and its parameters."""
+        return self._statement(connection)[0], self._given(connection, rows)
 
     def execute(self, connection: Connection, rows: Sequence[Sequence[str | int]]) -> Sequence[Any]:
-        """Run it for all rows at once (one or more); gives the rows of a SELECT."""
+        """Run a SELECT for all rows at once (one or more)."""
+        _, text, names = self._statement(connection)
+        given = self._given(connection, rows)
+        return connection.exec_driver_sql(text, tuple(given[name] for name in names)).all()
+
+    def _statement(self, connection: Connection) -> tuple[Any, str, Sequence[str]]:
         dialect = connection.dialect
-        if dialect.name not in self._compiled:
-            compiled = self._build(Rows(dialect.name, self._kinds)).compile(dialect=dialect)
-            self._compiled[dialect.name] = (compiled.string, compiled.positiontup or ())
-        statement, names = self._compiled[dialect.name]
-        given: dict[str, Any]
-        if dialect.name == "sqlite":
-            given = {"rows": orjson.dumps(rows).decode()}
-        else:
-            given = {f"c{place}": column for place, column in enumerate(zip(*rows, strict=True))}
-        done = connection.exec_driver_sql(statement, tuple(given[name] for name in names))
-        return done.all() if done.returns_rows else ()
+        if dialect.name not in self._built:
+            statement = self._build(Rows(dialect.name, self._kinds))
+            compiled = statement.compile(dialect=dialect)
+            self._built[dialect.name] = (statement, compiled.string, compiled.positiontup or ())
+        return self._built[dialect.name]
+
+    def _given(self, connection: Connection, rows: Sequence[Sequence[str | int]]) -> dict[str, Any]:
+        if connection.dialect.name == "sqlite":
+            return {"rows": orjson.dumps(rows).decode()}
+        return {f"c{place}": column for place, column in enumerate(zip(*rows, strict=True))}
