@@ -211,18 +211,30 @@ class Erasures:
         await self._journal.append(draft)
 
 
+@dataclass(frozen=True, slots=True)
+class Tombstones:
+    """Who was erased: those whose entries can still be found, and those of whom nothing is left."""
+
+    reduced: frozenset[str]
+    forgotten: frozenset[str]
+
+
+async def tombstones(store: Store, *, since: int = 0) -> Tombstones:
+    """All of them, or those erased since."""
+    query = sa.select(table.c.subject, table.c.forgotten_at).where(table.c.executed_at >= since)
+    rows = await store.read(lambda connection: connection.execute(query.order_by(table.c.subject)).all())
+    forgotten = frozenset(row.subject for row in rows if row.forgotten_at is not None)
+    return Tombstones(frozenset(row.subject for row in rows) - forgotten, forgotten)
+
+
 async def reapply(store: Store, keys: Store, vault: Vault) -> int:
     """Cut down or destroy the keys of erased persons that a restored key store, or a crash, has left.
 
     Called at start, before anything is opened. Gives how many there were.
     """
-    rows = sa.select(table.c.subject, table.c.forgotten_at).where(table.c.executed_at.is_not(None))
-    ordered = rows.order_by(table.c.subject)
-    erased = await store.read(lambda connection: connection.execute(ordered).all())
-    forgotten = [row.subject for row in erased if row.forgotten_at is not None]
-    reduced = [row.subject for row in erased if row.forgotten_at is None]
-    whole = await keys.read(lambda connection: wiping.still_held(connection, reduced, "whole"))
-    gone = await keys.read(lambda connection: wiping.still_held(connection, forgotten, "whole", "tags"))
+    erased = await tombstones(store)
+    whole = await keys.read(lambda connection: wiping.still_held(connection, erased.reduced, "whole"))
+    gone = await keys.read(lambda connection: wiping.still_held(connection, erased.forgotten, "whole", "tags"))
     for subject in whole:
         await vault.reduce(subject)
     for subject in gone:

@@ -5,7 +5,7 @@ names partners knew the person by, kept until then only to answer `subject_erase
 the person stays for ever, empty: an opaque id, how many entries there were, when it was erased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -36,11 +36,12 @@ def forget(connection: Connection, subject: SubjectId) -> None:
         connection.execute(sa.delete(table).where(table.c.subject == subject))
 
 
-def still_held(connection: Connection, subjects: Sequence[str], *scopes: str) -> list[SubjectId]:
+def still_held(connection: Connection, subjects: Collection[str], *scopes: str) -> list[SubjectId]:
     """Of these persons, those whose key the key store holds in one of these scopes."""
     held: list[SubjectId] = []
-    for start in range(0, len(subjects), _IDS):
-        some = subject_key.c.subject.in_(subjects[start : start + _IDS]) & subject_key.c.scope.in_(scopes)
+    ordered = sorted(subjects)
+    for start in range(0, len(ordered), _IDS):
+        some = subject_key.c.subject.in_(ordered[start : start + _IDS]) & subject_key.c.scope.in_(scopes)
         held += connection.execute(
             sa.select(subject_key.c.subject).where(some).order_by(subject_key.c.subject)
         ).scalars()

@@ -16,6 +16,7 @@ from gateway.api.operations import get_error_page, get_livez, get_openapi, get_r
 from gateway.api.subjects import post_subject
 from gateway.api.witness import get_witnessed, post_checkpoint
 from gateway.edge import Edge
+from gateway.erasures import drop_keys
 from gateway.oauth.routes import routes as oauth_routes
 from gateway.services import Services
 
@@ -30,6 +31,9 @@ def build_app(services: Services) -> Edge:
         running = [asyncio.create_task(services.publisher.run(services.clock), name="publisher")]
         if services.witnessing is not None:
             running.append(asyncio.create_task(services.witnessing.run(services.clock), name="witnesses"))
+        if services.timestamping is not None:
+            running.append(asyncio.create_task(services.timestamping.run(services.clock), name="timestamps"))
+        running.append(asyncio.create_task(drop_keys(services), name="erased"))
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU

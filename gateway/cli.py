@@ -12,8 +12,12 @@ import typer
 
 from gateway.commands import fail, run, settings
 from gateway.commands.audit import audit
+from gateway.commands.backup import backup
+from gateway.commands.erasure import erasure, officer
 from gateway.commands.keys import key
+from gateway.commands.person import person
 from gateway.commands.retention import retention
+from gateway.commands.timestamp import timestamp
 from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -26,6 +30,11 @@ audit.add_typer(retention)
 app.add_typer(key, name="key")
 app.add_typer(database, name="database")
 app.add_typer(policy, name="policy")
+app.add_typer(backup, name="backup")
+app.add_typer(erasure, name="erasure")
+app.add_typer(officer, name="officer")
+app.add_typer(person, name="person")
+app.add_typer(timestamp, name="timestamp")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from audit.witnessing import Witnessing
 from connectors.base import Connector
 from connectors.registry import Registry, build
 from consent.blind import BlindIndex
+from consent.erasure import reapply
 from consent.guards import Gate
 from consent.queries import Snapshots
 from consent.records import Authorisations
@@ -37,6 +38,7 @@ from gateway.pace import Pace
 from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
+from gateway.timestamps import Timestamping, read_roots
 from gateway.witnesses import WitnessClient, read_policy
 from policies import catalogue as catalogues
 from policies.catalogue import Catalogue
@@ -58,12 +60,15 @@ class Services:
     deadline: float
     clock: Clock
     store: Store
+    key_store: Store
+    vault: Vault
     catalogue: Catalogue
     journal: Journal
     publisher: Publisher
     witnessing: Witnessing | None
     witness: Witness | None
     pace: Pace
+    timestamping: Timestamping | None
     log: PublishedLog
     readings: Readings
     registry: Registry
@@ -98,6 +103,8 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         store = await stack.enter_async_context(open_database(settings.main_url, pool_size=settings.database_pool))
         key_store = await _key_store(stack, settings, store)
         await require_current(store, key_store)
+        vault = Vault(key_store, LocalKek(secrets.kek))
+        await reapply(store, key_store, vault)
         journal = Journal(
             store,
             gate=Gate(clock),
@@ -110,7 +117,6 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         stack.push_async_callback(journal.close)
         partners, used = Partners(store), UsedTokens(store)
         stack.push_async_callback(used.close)
-        vault = Vault(key_store, LocalKek(secrets.kek))
         blind = BlindIndex(secrets.blind)
         publisher = Publisher(
             store,
@@ -125,6 +131,8 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             deadline=settings.exchange_deadline_seconds,
             clock=clock,
             store=store,
+            key_store=key_store,
+            vault=vault,
             catalogue=catalogue,
             journal=journal,
             publisher=publisher,
@@ -133,6 +141,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 settings, policy, store=store, log=log, keys=secrets, publisher=publisher, stack=stack
             ),
             witness=_witness(settings, store, secrets),
+            timestamping=_timestamping(settings, store),
             pace=Pace(),
             readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
@@ -188,6 +197,15 @@ def _witness(settings: Settings, store: Store, keys: GatewayKeys) -> Witness | N
     if not settings.witnessed_logs:
         return None
     return Witness(store, policy=read_policy(settings.witnessed_logs), cosigners=lambda: keys.witness.signing)
+
+
+def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
+    """Who has checkpoints dated, when there is an authority."""
+    if not settings.timestamp_url:
+        return None
+    roots = read_roots(settings.timestamp_roots)
+    interval = settings.timestamp_seconds * 1000
+    return Timestamping(store, url=settings.timestamp_url, roots=roots, interval_ms=interval)
 
 
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:

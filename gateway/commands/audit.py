@@ -38,3 +38,17 @@ def audit_verify(
     from audit.command import check
 
     sys.exit(check(paths, vkeys=vkey or [], policy=policy, roots=tsa_roots, as_json=as_json))
+
+
+@audit.command("person")
+def audit_person(
+    file: Annotated[Path, typer.Argument(help="File written by `passerelle person proof`.")],
+    value: Annotated[list[str] | None, typer.Option(help="dataset.field=JSON, as it was shown; repeat.")] = None,
+    vkey: Annotated[list[Path] | None, typer.Option(help="File of public keys you hold; repeat for more.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="C2SP tlog-policy: logs, witnesses, quorum.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON, with the entries.")] = False,
+) -> None:
+    """Verify offline that a person's list of entries is whole, and that a value is the one that left."""
+    from audit.command import check_person
+
+    sys.exit(check_person(file, values=value or [], vkeys=vkey or [], policy=policy, as_json=as_json))
