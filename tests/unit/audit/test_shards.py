@@ -283,9 +283,7 @@ async def test_held_publishers_sign_nothing_until_started_anew(log):
     """Who holds the publisher has seen a longer log elsewhere: nothing is signed, nothing leaves."""
     told = []
     await append(log, 2)
-    publisher = Publisher(
-        log.database, log.signer.named(BASE), state=log.states, origin=BASE, on_hold=told.append
-    )
+    publisher = Publisher(log.database, log.signer.named(BASE), state=log.states, origin=BASE, on_hold=told.append)
     error = SignerRefused("a witness holds more")
     publisher.hold(error)
     with pytest.raises(SignerRefused, match="a witness holds more"):
