@@ -214,8 +214,6 @@ class Witnessing:
             seen = open_checkpoint(answer.body.decode(), *self._vkeys(origin))
         except (UnicodeDecodeError, NoteInvalid):
             raise WitnessAnswerInvalid("it shows a checkpoint this log has not signed") from None
-        if seen.origin != origin:
-            raise WitnessAnswerInvalid("it shows a checkpoint of another log")
         if await self._store.read(lambda connection: self._contradicts(connection, seen)):
             raise LogContradicted(f"{name} holds a signed head of size {seen.size} that is not of this log")
         self._sizes[name, origin] = seen.size

@@ -64,7 +64,7 @@ class WitnessClient:
                         raise WitnessUnavailable("it answers more than an answer holds")
                 if answer.status >= 500:
                     raise WitnessUnavailable(f"it answered {answer.status}")
-                return Answer(answer.status, answer.headers.get("Content-Type", ""), bytes(whole))
+                return Answer(answer.status, answer.content_type, bytes(whole))
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a time-out is an OSError
             name = type(error).__name__
         raise WitnessUnavailable(f"it does not answer: {name}")  # outside: the library's error holds the address

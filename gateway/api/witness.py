@@ -20,7 +20,7 @@ async def post_checkpoint(request: Request) -> Response:
         lines = await witness.add_checkpoint(await read_raw(request), now=services.clock())
     except SizeConflict as conflict:
         request.scope["line"]["code"] = conflict.code
-        return Response(f"{conflict.size}\n", 409, media_type="text/x.tlog.size")
+        return Response(f"{conflict.size}\n", 409, headers={"Content-Type": "text/x.tlog.size"})
     return PlainTextResponse(lines)
 
 
