@@ -59,6 +59,7 @@ async def rotate(journal: Journal, store: Store, ring: Ring[Any], *, create: Cre
             raise RotationRefused(f"{ring.next_file} exists: retire the former key first")
         former, staged = ring.newest, ring.read(ring.staged_file)
         staged = staged or create(ring.staged_file, ring.name)  # 1
+        sync_directory(ring.folder)  # the journal must not name a key that a power cut takes away
         if not await store.read(lambda connection: _journaled(connection, staged.vkey)):
             await _journal_rotation(journal, ring.use, former, staged, now=now)  # 2
         ring.staged_file.rename(ring.next_file)  # 3

@@ -153,7 +153,7 @@ async def test_what_an_interrupted_run_has_left_is_removed_by_the_next(log):
     await aged(log)
     (cut,) = await cuts(log)
 
-    class Stops(Exception):
+    class StopsError(Exception):
         pass
 
     class StopsAfterAnnouncement:
@@ -161,10 +161,10 @@ async def test_what_an_interrupted_run_has_left_is_removed_by_the_next(log):
             self.read = store.read
 
         async def write(self, work):
-            raise Stops
+            raise StopsError
 
     async with log.journal() as journal:
-        with pytest.raises(Stops):
+        with pytest.raises(StopsError):
             await prune(
                 journal, StopsAfterAnnouncement(log.database), cut, months=12, justification="", now=log.clock.now
             )
