@@ -21,6 +21,7 @@ from gateway.app import build_app
 from tests.api.conftest import World, check_problem
 from tests.bed import served
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 READER = "caf-brume"
 
 
@@ -141,7 +142,7 @@ PATHS = ["checkpoint", "keys", "tile/1/000.p/1", "entries/0/receipt", "tile/entr
 async def test_nobody_reads_without_a_token(world: World, path: str) -> None:
     """Not even a checkpoint: every reader is a registered partner."""
     await fill(world, 300)
-    check_problem(await get(world, f"/log/{path}", token=""), 401, "token_missing")
+    check_problem(await get(world, f"/log/{path}", token=""), 401, "invalid_token")
     check_problem(await get(world, f"/log/{path}", token="x.y.z"), 401, "invalid_token")
 
 
