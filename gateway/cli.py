@@ -18,6 +18,7 @@ from gateway.commands.keys import key
 from gateway.commands.person import person
 from gateway.commands.retention import retention
 from gateway.commands.timestamp import timestamp
+from gateway.commands.witness import witness
 from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -35,6 +36,7 @@ app.add_typer(erasure, name="erasure")
 app.add_typer(officer, name="officer")
 app.add_typer(person, name="person")
 app.add_typer(timestamp, name="timestamp")
+app.add_typer(witness, name="witness")
 
 
 def main() -> None:

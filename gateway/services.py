@@ -10,8 +10,6 @@ from typing import Any
 import yaml
 
 from audit.journal import Appended, Journal
-from audit.keys import Vkey
-from audit.policy import Policy
 from audit.publisher import Publisher
 from audit.reading import PublishedLog
 from audit.receipts import issue
@@ -39,7 +37,7 @@ from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
 from gateway.timestamps import Timestamping, read_roots
-from gateway.witnesses import WitnessClient, read_policy
+from gateway.witnesses import WitnessClient, read_policy, witnesses_of
 from policies import catalogue as catalogues
 from policies.catalogue import Catalogue
 
@@ -126,6 +124,13 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             on_hold=journal.hold,
         )
         log = PublishedLog(store, quorum=quorum)
+        client = WitnessClient()
+        stack.push_async_callback(client.close)
+        witnessing = None
+        if policy is not None:
+            witnessing = witnesses_of(
+                settings, policy, store=store, log=log, keys=secrets, client=client, hold=publisher.hold
+            )
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -137,9 +142,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             journal=journal,
             publisher=publisher,
             log=log,
-            witnessing=_witnessing(
-                settings, policy, store=store, log=log, keys=secrets, publisher=publisher, stack=stack
-            ),
+            witnessing=witnessing,
             witness=_witness(settings, store, secrets),
             timestamping=_timestamping(settings, store),
             pace=Pace(),
@@ -163,33 +166,6 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             ),
             keys=secrets,
         )
-
-
-def _witnessing(
-    settings: Settings,
-    policy: Policy | None,
-    *,
-    store: Store,
-    log: PublishedLog,
-    keys: GatewayKeys,
-    publisher: Publisher,
-    stack: AsyncExitStack,
-) -> Witnessing | None:
-    """Who asks our witnesses, when there are any."""
-    if policy is None:
-        return None
-    client = WitnessClient()
-    stack.push_async_callback(client.close)
-    return Witnessing(
-        store,
-        log=log,
-        policy=policy,
-        transport=client,
-        vkeys=lambda origin: [Vkey(origin, vkey.public) for vkey in keys.log.vkeys],
-        hold=publisher.hold,
-        own=keys.witness.vkeys,
-        interval=settings.witness_interval_seconds,
-    )
 
 
 def _witness(settings: Settings, store: Store, keys: GatewayKeys) -> Witness | None:

@@ -4,14 +4,21 @@ Refuses an answer beyond these bounds, and a policy whose witnesses are not reac
 only): the signatures would hold, but a refusal made up on the way would be believed.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from audit.errors import PolicyInvalid, WitnessUnavailable
+from audit.errors import AuditError, PolicyInvalid, WitnessUnavailable
+from audit.keys import Vkey
 from audit.policy import Policy, parse_policy
-from audit.witnessing import Answer
+from audit.reading import PublishedLog
+from audit.store import Store
+from audit.witnessing import Answer, Witnessing
+from gateway.database import open_database
+from gateway.keys import GatewayKeys, load
+from gateway.settings import Settings
 
 MAX_ANSWER = 64 * 1024
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -37,6 +44,44 @@ def _reachable(url: str) -> bool:
         return False
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
     return plain and bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOCAL))
+
+
+def witnesses_of(
+    settings: Settings,
+    policy: Policy,
+    *,
+    store: Store,
+    log: PublishedLog,
+    keys: GatewayKeys,
+    client: "WitnessClient",
+    hold: Callable[[AuditError], None],
+) -> Witnessing:
+    """Who asks the witnesses of the policy; our own key does not count among them."""
+    return Witnessing(
+        store,
+        log=log,
+        policy=policy,
+        transport=client,
+        vkeys=lambda origin: [Vkey(origin, vkey.public) for vkey in keys.log.vkeys],
+        hold=hold,
+        own=keys.witness.vkeys,
+        interval=settings.witness_interval_seconds,
+    )
+
+
+async def compare(settings: Settings) -> Mapping[str, AuditError | None]:
+    """Compare the journal with what its witnesses hold, once; gives what each of them makes doubtful."""
+    if not settings.witness_policy:
+        return {}
+    policy, keys, client = read_policy(settings.witness_policy), load(settings), WitnessClient()
+    async with open_database(settings.main_url) as store:
+        log = PublishedLog(store)
+        one = witnesses_of(settings, policy, store=store, log=log, keys=keys, client=client, hold=lambda _: None)
+        try:
+            await one.compare()
+        finally:
+            await client.close()
+    return one.faults
 
 
 class WitnessClient:
