@@ -217,7 +217,7 @@ def _checkpoints(found: _Sorted, trust: Trust) -> Report:
     checks: _Found = {}
     notes = [note for _, note in found.checkpoints]
     notes += [proof.note for proof in found.bridges]
-    notes += [Directory(path).note() for path in found.logs if (path / "checkpoint").is_file()]
+    notes += _notes_of(found.logs)
     heads: list[Checkpoint] = []
     try:
         heads = [open_checkpoint(note, *trust.keys(_origin(note))) for note in notes]
@@ -228,6 +228,10 @@ def _checkpoints(found: _Sorted, trust: Trust) -> Report:
         checks["checkpoints"] = (False, str(error))
     about = " and ".join(str(path) for path, _ in found.checkpoints)
     return report(about, PAIR_CHECKS, checks)
+
+
+def _notes_of(logs: list[Path]) -> list[str]:
+    return [Directory(path).note() for path in logs if (path / "checkpoint").is_file()]
 
 
 def _worst(quorums: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
@@ -241,8 +245,11 @@ def _extension(heads: list[Checkpoint], found: _Sorted) -> tuple[bool | None, st
         return False, "they are of different logs"
     if len(ordered) == 1:
         return (None, "only one was given") if len(heads) == 1 else (True, "they are the same head")
+    ends = [parse_checkpoint(split_note(note)[0]) for note in _notes_of(found.logs)]
     for old, new in pairwise(ordered):
         extends = _extends(old, new, found)
+        if extends is None and old in ends:
+            return False, f"the log given ends at {old.size}, before a head that was kept: rolled back, or an old copy"
         if extends is not True:
             words = f"{new.size} is no extension of {old.size}: one log does not have both"
             return (False, words) if extends is False else (None, "give the log or a consistency proof between them")

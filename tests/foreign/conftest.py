@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from audit.checkpoint import split_note
+from audit.cosignature import Cosigner
 from audit.keys import Signer, Vkey
 from connectors import sandbox
 from gateway.database import open_database
@@ -18,18 +20,24 @@ from tests.bed import Bed, open_bed, served, settings_of
 from tests.factories import crowd
 
 YOUTH = "support.youth"
+WITNESS = Cosigner("witness.departement.example/w1", b"\5" * 32)
 PEOPLE = [f"lucas-perrin-{number}" for number in range(1, 13)]
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A directory, what it was before, what an outsider kept (key and older head), and what only the operator has."""
+    """A directory, what it was before, what an outsider kept (keys, an older head), and what only the operator has."""
 
     copy: Path
     older: Path
     held: str
-    vkey: Vkey
+    vkeys: tuple[Vkey, Vkey]
     signer: Signer
+
+    @property
+    def vkey(self) -> Vkey:
+        """The log's key; the other one is the witness's."""
+        return self.vkeys[0]
 
 
 async def _exchanges(town: Bed, token: str, pseudonyms: Sequence[str], rounds: int) -> None:
@@ -39,9 +47,15 @@ async def _exchanges(town: Bed, token: str, pseudonyms: Sequence[str], rounds: i
             assert answer.status_code == 200, answer.text
 
 
-async def _publish(town: Bed, settings: Settings, out: Path) -> None:
-    await town.services.publisher.publish_once(town.services.clock())
+async def _publish(town: Bed, settings: Settings, out: Path) -> str:
+    """Publish, export, have it cosigned, as the gateway does when witnesses are configured; give the note."""
+    now = town.services.clock()
+    await town.services.publisher.publish_once(now)
     await export_log(settings, out)
+    note = (out / "checkpoint").read_text("utf-8")
+    note += WITNESS.cosign(split_note(note)[0], now // 1000)
+    (out / "checkpoint").write_text(note, "utf-8")
+    return note
 
 
 async def _make(home: Path) -> Made:
@@ -59,14 +73,16 @@ async def _make(home: Path) -> Made:
             await _exchanges(town, token, pseudonyms, 4)
             await _publish(town, settings, home / "older")
             await _exchanges(town, token, pseudonyms, 4)
-            await _publish(town, settings, home / "held")
+            held = await _publish(town, settings, home / "held")
             await _exchanges(town, token, pseudonyms, 14)
             await _publish(town, settings, home / "copy")
-            held = (home / "held" / "checkpoint").read_text("utf-8")
-            origin = held.partition("\n")[0]
+            origin, size, *_ = held.split("\n")
+            saved = home / "copy" / "checkpoints" / size
+            saved.parent.mkdir()
+            saved.write_text(held, "utf-8")
             signer = town.services.keys.log.signing[-1].named(origin)
     shutil.rmtree(home / "held")
-    return Made(home / "copy", home / "older", held, signer.vkey, signer)
+    return Made(home / "copy", home / "older", held, (signer.vkey, WITNESS.vkey), signer)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_the_log_has_more_than_two_tiles_of_entries(made: Made) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_foreign_verifier_accepts_the_log(made: Made, tool: str) -> None:
     """Signature, root, every entry, and that it goes on from the head that was held, as far as each looks."""
-    assert TOOLS[tool](made.copy, made.vkey, made.held) == ""
+    assert TOOLS[tool](made.copy, made.vkeys, made.held) == ""
 
 
 def test_ours_accepts_it(made: Made, tmp_path) -> None:

@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,16 +28,17 @@ from audit.keys import Vkey
 INSTALLED = Path(sys.prefix) / "foreign"
 _SCRIPT = Path(__file__).with_name("sigstore.cjs")
 
-Tool = Callable[[Path, Vkey, str], str]
-"""Judges a directory by a public key and the note of an older checkpoint."""
+Tool = Callable[[Path, Sequence[Vkey], str], str]
+"""Judges a directory by public keys, the log's first, then the witness's, and the note of an older checkpoint."""
 
 
-def tlog_scales(copy: Path, vkey: Vkey, held: str) -> str:
-    """Signature, root from the tiles, every entry's inclusion, consistency with the head that was held."""
+def tlog_scales(copy: Path, vkeys: Sequence[Vkey], held: str) -> str:
+    """Signature and cosignature, root from the tiles, every entry's inclusion, consistency with the head held."""
     reader = TilesReader(LocalBackend(copy))
     try:
         checkpoint = reader.get_checkpoint()
-        if not VkeySet(ForeignVkey.from_string(str(vkey))).verify(checkpoint.signatures, checkpoint):
+        keys = VkeySet(*(ForeignVkey.from_string(str(vkey)) for vkey in vkeys))
+        if len(keys.verify(checkpoint.signatures, checkpoint)) < len(vkeys):
             return "signature"
         if reader.calculate_root_hash() != checkpoint.root_hash:
             return "root"
@@ -51,7 +52,7 @@ def tlog_scales(copy: Path, vkey: Vkey, held: str) -> str:
     return ""
 
 
-def sigstore(copy: Path, vkey: Vkey, held: str) -> str:
+def sigstore(copy: Path, vkeys: Sequence[Vkey], held: str) -> str:
     """Signature of both notes, and every entry's inclusion, by paths that the directory's own tiles give."""
     try:
         reader = TilesReader(LocalBackend(copy))
@@ -67,7 +68,7 @@ def sigstore(copy: Path, vkey: Vkey, held: str) -> str:
         note = (copy / "checkpoint").read_text("utf-8")
     except (OSError, ValueError, RuntimeError, IndexError, AssertionError) as error:
         return f"no proofs can be made: {type(error).__name__}"
-    return _sigstore(vkey, held, []) or _sigstore(vkey, note, proofs)
+    return _sigstore(vkeys[0], held, []) or _sigstore(vkeys[0], note, proofs)
 
 
 def _sigstore(vkey: Vkey, note: str, proofs: list[Mapping[str, object]]) -> str:
@@ -90,7 +91,7 @@ def _sigstore(vkey: Vkey, note: str, proofs: list[Mapping[str, object]]) -> str:
     return answer["refused"]
 
 
-def pymerkle(copy: Path, vkey: Vkey, held: str) -> str:
+def pymerkle(copy: Path, _: Sequence[Vkey], held: str) -> str:
     """Its own tree over the entries: the roots at both sizes. It knows no signatures."""
     try:
         new, old = (Checkpoint.from_text(note) for note in ((copy / "checkpoint").read_text("utf-8"), held))
