@@ -28,6 +28,19 @@ COMMANDS = [
     ("audit",),
     ("audit", "export"),
     ("audit", "verify"),
+    ("audit", "person"),
+    ("backup",),
+    ("backup", "keys"),
+    ("backup", "restore-keys"),
+    ("erasure",),
+    ("erasure", "request"),
+    ("erasure", "sign"),
+    ("erasure", "cancel"),
+    ("erasure", "list"),
+    ("erasure", "execute"),
+    ("officer", "key"),
+    ("person", "proof"),
+    ("timestamp",),
 ]
 
 
