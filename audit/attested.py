@@ -110,9 +110,20 @@ def served(connection: Connection, shard: Shard, *, quorum: bool) -> tuple[int, 
         if row is None:
             raise NotPublished("no checkpoint has the cosignatures the policy asks for")
         size, note = row
+    return size, note + _lines(connection, shard, size)
+
+
+def cosigned_note(connection: Connection, shard: Shard, size: int) -> str:
+    """Give a stored checkpoint with all its cosignatures."""
+    place = (audit_checkpoint.c.shard == shard.id, audit_checkpoint.c.size == size)
+    note: str = connection.execute(sa.select(audit_checkpoint.c.note).where(*place)).scalar_one()
+    return note + _lines(connection, shard, size)
+
+
+def _lines(connection: Connection, shard: Shard, size: int) -> str:
     columns = audit_cosignature.c
     lines = sa.select(columns.line).where(columns.shard == shard.id, columns.size == size)
-    return size, note + "".join(connection.execute(lines.order_by(columns.witness, columns.time)).scalars())
+    return "".join(connection.execute(lines.order_by(columns.witness, columns.time)).scalars())
 
 
 def _cosigners(connection: Connection, shard: Shard, size: int) -> set[str]:

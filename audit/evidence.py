@@ -85,15 +85,14 @@ def _sort(path: Path, found: _Sorted) -> None:
 def _sort_directory(path: Path, found: _Sorted) -> None:
     if (path / "extract.json").is_file():
         found.extracts.append(path)
-    elif (path / "checkpoint").exists() or (path / "tile").is_dir() or (path / "log.vkey").is_file():
-        found.logs.append(path)
-    else:
-        inside = [each for each in sorted(path.iterdir()) if each.is_dir()]
-        known = [each for each in inside if (each / "checkpoint").is_file()]
-        if not known:
-            raise NothingToVerify(f"{path} holds neither a log nor an extract")
-        for each in known:
-            _sort_directory(each, found)
+        return
+    former = [each for each in sorted(path.iterdir()) if (each / "checkpoint").is_file()]
+    for each in former:
+        _sort_directory(each, found)
+    if (path / "checkpoint").exists() or (path / "tile").is_dir() or (path / "log.vkey").is_file():
+        found.logs.append(path)  # the year that is written to: the newest
+    elif not former:
+        raise NothingToVerify(f"{path} holds neither a log nor an extract")
 
 
 def _sort_json(path: Path, text: str, found: _Sorted) -> None:
@@ -132,16 +131,12 @@ def _receipt(path: Path, content: dict[str, Any], trust: Trust) -> Report:
     keys = trust.keys(receipts.receipt_name(str(content.get("origin"))))
     if not keys:
         raise NothingToVerify(f"{path}: no key of the receipts of this log was given")
-    told = (False, "")
-    for key in keys:
-        try:
-            entry = receipts.verify(content, key)
-        except AuditError as error:
-            told = (False, str(error))
-        else:
-            told = (True, f"The receipt holds: {entry['type']} of {entry.get('org', '')}")
-            break
-    return report(str(path), RECEIPT_CHECKS, {"receipt": told})
+    try:
+        entry = receipts.verify(content, *keys)
+    except AuditError as error:
+        return report(str(path), RECEIPT_CHECKS, {"receipt": (False, str(error))})
+    told = f"The receipt holds: {entry['type']} of {entry.get('org', '')}"
+    return report(str(path), RECEIPT_CHECKS, {"receipt": (True, told)})
 
 
 def _proof(path: Path, proof: InclusionProof, entries: list[Path], *, trust: Trust) -> Report:

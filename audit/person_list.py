@@ -17,7 +17,8 @@ from audit.keys import Vkey
 from audit.models import audit_entry, audit_seal
 from audit.person import FORMAT
 from audit.person_key import PersonKey
-from audit.reading import PublishedLog, Served, folder
+from audit.reading import PublishedLog, Served
+from audit.years import folder
 
 _CHUNK = 500
 _entries = (

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit import attested, merkle, shards, tiles, years
 from audit.directory import split
 from audit.errors import NotPublished, Pruned
 from audit.layout import WIDTH
-from audit.models import audit_cosignature
 from audit.proofs import InclusionProof
 from audit.shards import Shard
 from audit.store import Store
@@ -114,20 +112,8 @@ class PublishedLog:
         return tree
 
 
-def cosigned_sizes(connection: Connection, shard: Shard) -> list[int]:
-    """List the sizes whose checkpoints somebody cosigned, oldest first."""
-    size = audit_cosignature.c.size
-    query = sa.select(size).where(audit_cosignature.c.shard == shard.id).distinct().order_by(size)
-    return list(connection.execute(query).scalars())
-
-
 def _of_year(connection: Connection, year: str) -> Shard | None:
-    return next((shard for shard in shards.every(connection) if folder(shard.origin) == year), None)
-
-
-def folder(origin: str) -> str:
-    """Name a shard in paths: its year, `log` for what was written before there were years."""
-    return years.part(years.base_of(origin), origin) or "log"
+    return next((shard for shard in shards.every(connection) if years.folder(shard.origin) == year), None)
 
 
 def _hashes(connection: Connection, shard: Shard, level: int, *, index: int, width: int) -> list[bytes]:

@@ -266,7 +266,8 @@ def _previous(one: _Verification, replay: Replay) -> None:
     if origin is None:
         one.tell("previous log", "entry 0 is pruned" if replay.start else "this log is the first", ok=None)
         return
-    folder = one.directory.path.parent / origin.rpartition("/")[2]
+    here, year = one.directory.path, years.folder(origin)
+    folder = next((each / year for each in (here, here.parent) if (each / year / "checkpoint").is_file()), here / year)
     try:
         note = (folder / "checkpoint").read_text("utf-8")
         last = open_checkpoint(note, *(one.trust.keys(origin) or (parse_vkey((folder / "log.vkey").read_text()),)))

@@ -36,6 +36,11 @@ def base_of(origin: str) -> str:
     return origin[:-5] if _YEAR.fullmatch(origin[-5:]) else origin
 
 
+def folder(origin: str) -> str:
+    """Name a shard in paths: its year, `log` for what was written before there were years."""
+    return part(base_of(origin), origin) or "log"
+
+
 def is_over(base: str, origin: str, now: int) -> bool:
     """Tell whether a shard's year has passed."""
     found = part(base, origin)

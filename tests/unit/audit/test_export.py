@@ -134,11 +134,17 @@ async def test_another_history_is_not_written_over_a_kept_one(sqlite_log, tmp_pa
     await grow(sqlite_log, 300)
     await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
     kept = files(out)
-    (out / "tile/0/000").write_bytes(b"\0" * 8192)
+    for tile in ("tile/0/001.p/44", "tile/1/000.p/1"):
+        (out / tile).write_bytes(b"\0" * len(kept[tile]))
+        with pytest.raises(ExportRefused, match="other bytes"):
+            await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
+        (out / tile).write_bytes(kept[tile])
+    (out / "tile/entries/001.p/50").parent.mkdir(exist_ok=True)
+    (out / "tile/entries/001.p/50").write_bytes(b"something else")
+    await grow(sqlite_log, 306)
     with pytest.raises(ExportRefused, match="other bytes"):
         await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
-    (out / "tile/0/000").write_bytes(kept["tile/0/000"])
-    for size, root in ((301, b"\0" * 32), (300, b"\0" * 32)):
+    for size, root in ((307, b"\0" * 32), (306, b"\0" * 32)):
         (out / "checkpoint").write_text(sign_note(Ours(ORIGIN, size, root).text(), sqlite_log.signer))
         with pytest.raises(ExportRefused, match="cannot continue"):
             await export_directory(sqlite_log.database, out, vkey=sqlite_log.signer.vkey)
