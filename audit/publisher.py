@@ -18,7 +18,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -153,9 +152,9 @@ class Publisher:
 
     def _look(self, connection: Connection) -> list[_Shown]:
         notes = {row.id: row.note for row in connection.execute(_notes)}  # first: heads read next are never older
-        shown = []
-        for previous, shard in pairwise([None, *shards.every(connection)]):
-            if shard is None or shard.id in self._settled:
+        shown, every = [], shards.every(connection)
+        for previous, shard in zip([None, *every], every, strict=False):
+            if shard.id in self._settled:
                 continue
             note = notes.get(shard.id)
             try:

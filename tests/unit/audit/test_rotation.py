@@ -24,6 +24,7 @@ from audit.ring import Ring
 from audit.signer_state import SignerState
 from gateway.database import open_database
 from tests.unit.audit.conftest import BASE, NOW, ORIGIN, linked, stamp
+from tests.unit.audit.test_shards import NEW_YEAR
 
 USES = {
     "log": (BASE, create_key, load_key),
@@ -256,6 +257,36 @@ async def test_two_hosts_that_retire_at_once_tell_the_journal_once(world):
     )
     assert [type(one) for one in done if one is not None] == [RotationRefused]
     assert len(await world.entries("key.retired")) == 1
+
+
+async def test_interrupted_between_two_steps_it_is_completed_by_running_it_again(world):
+    """Journaled but not yet in force; former key removed but the next one not yet in its place."""
+    following = await world.rotate()
+    world.ring.next_file.rename(world.ring.staged_file)
+    assert world.ring.vkey != following
+    assert await world.rotate() == following
+    await world.publish()
+    world.ring.file.unlink()
+    assert await world.retire() == following
+    assert world.ring.vkeys == (following,)
+    assert [len(await world.entries(kind)) for kind in ("key.rotated", "key.retired")] == [1, 0]
+
+
+async def test_finished_years_need_no_signature_of_the_next_key(world):
+    """Their final checkpoint bears the key of its time; only what will be continued must bear both."""
+    former = world.ring.vkey
+    await world.publish()
+    world.log.clock.now = NEW_YEAR
+    await world.publisher.publish_once(NEW_YEAR)
+    following = await world.rotate(now=NEW_YEAR)
+    await world.publisher.publish_once(NEW_YEAR)
+    await world.retire(now=NEW_YEAR)
+    first = await world.log.database.read(lambda c: shards.named(c, ORIGIN))
+    note = (await world.log.database.read(lambda c: tiles.newest_checkpoint(c, first)))[1]
+    assert open_checkpoint(note, former.named(ORIGIN)) == first.head
+    anew = Publisher(world.log.database, world.ring, state=world.log.states, origin=BASE)
+    assert (await anew.publish_once(NEW_YEAR)).origin == f"{BASE}/2027"
+    assert world.ring.vkey == following
 
 
 def test_a_ring_refuses_what_it_cannot_use(folder):

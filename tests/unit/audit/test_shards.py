@@ -279,6 +279,22 @@ async def test_a_log_that_was_never_started_has_no_shard(log):
         await checkpoint_of(log, await log.database.read(shards.current))
 
 
+async def test_processes_that_start_an_empty_log_together_make_one(log, database_url):
+    """Whoever comes second finds the log of the first, and checks it."""
+    async with open_database(database_url) as other:
+        journals = [Journal(store, gate=stamp, origin=BASE, clock=log.clock) for store in (log.database, other) * 3]
+        await asyncio.gather(*(journal.start() for journal in journals))
+        await asyncio.gather(*(journal.close() for journal in journals))
+    assert [shard.size for shard in await log.database.read(shards.every)] == [1]
+
+
+async def test_a_log_of_another_name_is_not_published(log):
+    """Also when nobody has published it yet."""
+    await log.database.write(lambda c: shards.begin(c, "other.example/2026", previous=None, now=NOW))
+    with pytest.raises(SignerRefused, match="another origin"):
+        await log.publish()
+
+
 async def test_held_publishers_sign_nothing_until_started_anew(log):
     """Who holds the publisher has seen a longer log elsewhere: nothing is signed, nothing leaves."""
     told = []

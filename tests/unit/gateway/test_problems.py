@@ -21,7 +21,7 @@ INTERNAL = {
     "audit_error", "connector_error", "consent_error", "journal_error", "policy_error", "guard_refused",
     # they stop a start or a command, before or beside any request
     "catalogue_invalid", "connector_config_invalid", "durability_refused", "export_refused", "facts_invalid",
-    "journal_inconsistent", "key_refused", "sandbox_people_invalid",
+    "journal_inconsistent", "key_refused", "sandbox_people_invalid", "rotation_refused", "retention_refused",
     # the publisher's and the verifiers', outside requests
     "note_invalid", "not_published", "receipt_invalid", "signer_refused",
     # faults of ours when they happen in a request: 500 is the honest answer
