@@ -32,7 +32,7 @@ async def test_description_and_router_have_the_same_paths_and_methods(gateway: A
     router = gateway.http._transport.app._app
     # a class endpoint answers every method itself, so that its errors keep the form of RFC 6749
     served_paths = {
-        (route.path, method)
+        (route.path.replace(":path}", "}"), method)
         for route in router.routes
         if isinstance(route, Route)
         for method in (route.methods or {"POST"}) - {"HEAD"}
@@ -67,3 +67,9 @@ async def test_real_answers_have_the_described_shape(gateway: Any) -> None:
     schema("ExchangeAnswer").validate(answer.json())
     catalogue = await gateway.http.get("/v1/catalogue", headers={"Authorization": f"Bearer {token}"})
     assert {"recipient", "catalogue", "purposes"} <= set(catalogue.json())
+    await gateway.services.publisher.publish_once(gateway.services.clock())
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    receipt = await gateway.http.get("/log/entries/0/receipt", headers=headers)
+    schema("LogReceipt").validate(receipt.json())
+    for key in (await gateway.http.get("/log/keys", headers=headers)).json()["keys"]:
+        schema("LogKey").validate(key)

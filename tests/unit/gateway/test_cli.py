@@ -41,6 +41,10 @@ COMMANDS = [
     ("officer", "key"),
     ("person", "proof"),
     ("timestamp",),
+    ("witness",),
+    ("witness", "key"),
+    ("witness", "check"),
+    ("witness", "compare"),
 ]
 
 
@@ -250,7 +254,7 @@ def test_an_exported_log_verifies_and_a_changed_one_does_not(passerelle: Passere
     """Exit 0, then 1; as words and as JSON."""
     vkey = str(exported / "log.vkey")
     status, out, _ = passerelle("audit", "verify", str(exported), "--vkey", vkey)
-    assert (status, "intact" in out) == (0, True)
+    assert (status, "every check made held" in out) == (0, True)
     status, out, _ = passerelle("audit", "verify", str(exported), "--json")
     assert (status, json.loads(out)["ok"]) == (0, True)
     [bundle] = [path for path in (exported / "tile" / "entries").rglob("*") if path.is_file()]
@@ -268,7 +272,7 @@ def test_another_logs_key_does_not_verify(passerelle: Passerelle, exported: Path
 
 @pytest.mark.parametrize("what", ["/nowhere", "receipt without key", "no receipt", "no key"])
 def test_what_cannot_be_verified_is_a_sentence(passerelle: Passerelle, exported: Path, what: str) -> None:
-    """Exit 1 with a code, no traceback."""
+    """Exit 2 with a code, no traceback."""
     vkey = str(exported / "receipt.vkey")
     arguments = {
         "/nowhere": ["/nowhere", "--vkey", vkey],
@@ -277,7 +281,7 @@ def test_what_cannot_be_verified_is_a_sentence(passerelle: Passerelle, exported:
         "no key": [str(exported), "--vkey", str(exported / "checkpoint")],
     }[what]
     status, out, err = passerelle("audit", "verify", *arguments)
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
 
 
