@@ -75,10 +75,6 @@ class PersonKey:
         """Open it; raises `SealBroken`."""
         return self._opened().unseal(sealed, _place(ref))
 
-    def tags_only(self) -> "PersonKey":
-        """Give the half that finds entries and opens none."""
-        return PersonKey(self._tag)
-
     def export(self) -> dict[str, str]:
         """Write the key down, for the person alone and for the key store."""
         return {"tag": self._tag.hex()} | ({} if self._seal is None else {"seal": self._seal.hex()})

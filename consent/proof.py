@@ -15,7 +15,7 @@ from audit.keys import Vkey
 from audit.person_list import write_list
 from audit.reading import PublishedLog
 from audit.store import Store
-from consent.errors import PersonUnknown, SubjectErased
+from consent.errors import SubjectErased
 from consent.guards import SubjectRef
 from consent.models import subject as people
 from consent.vault import SubjectId, Vault
@@ -47,9 +47,7 @@ async def write_proof(
     count = sa.select(people.c.counter).where(people.c.id == subject)
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        known = connection.execute(count).scalar()
-        if known is None:
-            raise PersonUnknown("no such person")
+        known = connection.execute(count).scalar_one()  # the row outlives the key
         return write_list(connection, log, key, count=known, vkeys=vkeys, now=now)
 
     return await store.read(work)

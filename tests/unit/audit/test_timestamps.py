@@ -1,5 +1,6 @@
 """RFC 3161 tokens on checkpoints, against an authority of `openssl ts`; every refusal by its name."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_openssl_says_the_same(tsa: Authority, token: bytes) -> None:
     """The bytes that are stamped are the note's text, as anyone can cut it out."""
     assert tsa.accepts(token, HEAD.text().encode())
     assert not tsa.accepts(token, HEAD.text().encode() + b"x")
+
+
+def test_the_commands_of_the_page_check_a_token(tsa: Authority, token: bytes, tmp_path: Path) -> None:
+    """docs/how-to/timestamps.md, as it is written: `sed` and `openssl`, nothing of ours."""
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "timestamps.md").read_text("utf-8")
+    commands = page.split("```")[1]
+    (tmp_path / "checkpoint").write_text(f"{NOTE}— witness.example AAAAAAAA\n", "utf-8")
+    (tmp_path / "1234.tsr").write_bytes(token)
+    (tmp_path / "timestamp-roots.pem").write_bytes(tsa.roots.read_bytes())
+    done = subprocess.run(["sh", "-e"], input=commands, text=True, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Verification: OK\n"), done.stderr
 
 
 def test_a_cosignature_added_later_changes_nothing(tsa: Authority, token: bytes) -> None:

@@ -30,7 +30,6 @@ from consent.errors import (
     ErasureUnknown,
     ErasureUnsigned,
     OfficerRefused,
-    PersonUnknown,
     SubjectErased,
 )
 from consent.guards import EpochGuard
@@ -368,7 +367,8 @@ async def test_an_interrupted_execution_is_finished_by_repeating_it(
             await erasures.execute(found.id, now=side.clock.now)
     with pytest.raises(SubjectErased):
         await side.lea()
-    await erasures.execute(found.id, now=side.clock.now)
+    for _ in range(2):
+        await erasures.execute(found.id, now=side.clock.now)
     with pytest.raises(SubjectErased):
         await Vault(side.keys, LocalKek(b"k" * 32)).open(subject)
 
@@ -424,5 +424,5 @@ async def test_a_person_nobody_knows_has_no_list(side: Side, tmp_path: Path) -> 
     with pytest.raises(SubjectErased):
         await verified(side, SubjectId("0" * 32), tmp_path)
     await side.vault.create(SubjectId("1" * 32), now=side.clock.now)
-    with pytest.raises((PersonUnknown, SubjectErased)):
+    with pytest.raises(SubjectErased):
         await verified(side, SubjectId("1" * 32), tmp_path)

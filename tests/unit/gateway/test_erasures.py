@@ -1,5 +1,6 @@
 """An erasure from the first command to the raw files: databases, write-ahead logs, backups. On both engines."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -176,6 +177,29 @@ async def test_the_list_of_the_person_is_whole_before_and_after(place: Place, tm
     after = await listed("after.json")
     assert [each["entry"] for each in after[: len(before)]] == [each["entry"] for each in before]
     assert [each["entry"]["type"] for each in after[len(before) :]] == ["log.read", "log.read", "erasure.executed"]
+
+
+async def test_running_processes_drop_the_key(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: within half a minute of another process's erasure; a database that is away does not end the looking."""
+    monkeypatch.setattr(erasures, "_PAUSE", 0.01)
+    await signed(place, tmp_path)
+    async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1", clock=later(4)) as bed:
+        services = bed.services
+        subject = SubjectId(place.subject)
+        await services.vault.open(subject)
+        dropping = asyncio.create_task(erasures.drop_keys(services))
+        await erasures.execute(place.settings, clock=later(4))
+        async with asyncio.timeout(20):
+            while subject in services.vault._opened:  # noqa: ASYNC110  nothing tells
+                await asyncio.sleep(0.01)
+
+        async def away(*_: object, **__: object) -> None:
+            raise StoreUnavailable("away")
+
+        monkeypatch.setattr(erasures, "tombstones", away)
+        await asyncio.sleep(0.05)
+        assert not dropping.done()
+        dropping.cancel()
 
 
 async def test_a_cancelled_one_is_not_listed_any_more(place: Place) -> None:
