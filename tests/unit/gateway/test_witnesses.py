@@ -1,12 +1,17 @@
 """Which addresses of witnesses are asked, and how often anybody may ask us."""
 
+from pathlib import Path
+
 import pytest
 
 from audit.cosignature import Cosigner
 from audit.errors import PolicyInvalid
+from audit.policy import parse_policy
 from gateway.pace import Pace
+from gateway.processes import free_port
 from gateway.witnesses import compare, read_policy
 from tests.bed import settings_of
+from tests.unit.gateway.conftest import Passerelle
 
 KEY = Cosigner("w.example", b"\1" * 32).vkey
 
@@ -44,7 +49,10 @@ def test_other_addresses_are_refused_without_repeating_them(tmp_path, url):
 
 
 def test_a_policy_that_is_not_there_is_refused(tmp_path):
-    """The path is told."""
+    """The path is told; so is one of which logs could not show the names."""
+    (tmp_path / "octets").write_bytes(b"# \xff\nquorum none\n")
+    with pytest.raises(PolicyInvalid, match="cannot be read"):
+        read_policy(str(tmp_path / "octets"))
     with pytest.raises(PolicyInvalid, match="cannot be read"):
         read_policy(str(tmp_path / "policy"))
 
@@ -70,3 +78,37 @@ def test_the_pace_remembers_a_bounded_number_of_addresses():
     pace = Pace(burst=1, per_second=1, addresses=2)
     assert all(pace.allows(address, 0) for address in ("a", "b", "c"))
     assert [pace.allows(address, 0) for address in ("c", "a")] == [False, True]
+
+
+def test_the_command_prints_the_lines_others_enter(passerelle: Passerelle, tmp_path: Path) -> None:
+    """Put into a policy file they name this witness and this log."""
+    status, out, err = passerelle("witness", "key")
+    assert (status, err) == (0, "")
+    policy = parse_policy(f"{out}quorum none\n")
+    assert [str(log.vkey).split("+")[0] for log in policy.logs] == ["ip-127.0.0.1/log"]
+    witness = policy.witnesses["ip-127.0.0.1/log/witness"]
+    assert (witness.vkey.name, witness.url) == ("ip-127.0.0.1/log/witness", "http://127.0.0.1:8000/witness")
+    (tmp_path / "policy").write_text(f"{out}quorum none\n")
+    assert passerelle("witness", "check", str(tmp_path / "policy")) == (
+        0, "1 logs, 1 witnesses, 1 of them with an address\n", "",
+    )  # fmt: skip
+
+
+def test_the_command_refuses_a_policy_with_the_number_of_its_line(passerelle: Passerelle, tmp_path: Path) -> None:
+    """One sentence on stderr."""
+    (tmp_path / "policy").write_text("quorum none\nquorum none\n")
+    status, out, err = passerelle("witness", "check", str(tmp_path / "policy"))
+    assert (status, out) == (1, "")
+    assert err == "witness_policy_invalid: line 2 of the policy: there must be one quorum, of one name\n"
+
+
+def test_the_command_compares_without_starting_anything(
+    passerelle: Passerelle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a policy there is nobody to ask; a witness that does not answer is named, and the exit code is 1."""
+    assert passerelle("database", "migrate")[0] == 0
+    assert passerelle("witness", "compare")[:2] == (1, "")
+    (tmp_path / "policy").write_text(policy(f"http://127.0.0.1:{free_port(0)}/witness"))
+    monkeypatch.setenv("PASSERELLE_WITNESS_POLICY", str(tmp_path / "policy"))
+    status, out, _ = passerelle("witness", "compare")
+    assert (status, out) == (1, "w: witness_unavailable: not asked yet\n")
