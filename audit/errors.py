@@ -8,6 +8,7 @@ AuditError
 ├── JournalError
 │   ├── JournalBusy         too many entries are waiting
 │   ├── JournalUnavailable  the entry is not known to be written: nothing may leave
+│   ├── ClockBehind         the clock has gone back: entries would be dated before those they follow
 │   ├── ReleaseStopped      the journal has not been published for too long: nothing may leave
 │   ├── DurabilityRefused   the database could lose acknowledged entries
 │   └── JournalInconsistent what is stored does not add up
@@ -89,6 +90,12 @@ class JournalUnavailable(JournalError):
     """The entry is not known to be written; what it would have proved must not happen."""
 
     code = "journal_unavailable"
+
+
+class ClockBehind(JournalError):
+    """The clock is long before the newest entry's: nothing is written until one of the two is put right."""
+
+    code = "clock_behind"
 
 
 class ReleaseStopped(JournalError):

@@ -14,7 +14,7 @@ from functools import partial
 from audit import start
 from audit.attested import Deadline
 from audit.batch import Appended, Batch, Change, Draft, Gate
-from audit.errors import AuditError, EntryInvalid, JournalBusy, JournalUnavailable, ReleaseStopped
+from audit.errors import AuditError, ClockBehind, EntryInvalid, JournalBusy, JournalUnavailable, ReleaseStopped
 from audit.events import MAX_SKEW_MS, check
 from audit.ids import new_id
 from audit.sequencing import Outcomes, Prepared, prepare, write_batch
@@ -56,11 +56,13 @@ class Journal:
         self._batcher: asyncio.Task[None] | None = None
         self._closing = False
         self._held: AuditError | None = None
+        self._latest = 0
 
     async def start(self) -> None:
         """Check the database's durability and what it holds, create the log when empty, begin to batch."""
         await start.check_durability(self._store)
-        await start.open_log(self._store, origin=self.origin, now=self._clock())
+        self._latest = await start.open_log(self._store, origin=self.origin, now=self._clock())
+        self._now()
         self._batcher = asyncio.create_task(self._run(), name="journal")
 
     async def close(self) -> None:
@@ -77,11 +79,11 @@ class Journal:
     async def append(self, draft: Draft) -> Appended:
         """Make an entry durable and give its place.
 
-        Raises the gate's or the change's own exception, `EntryInvalid`, `JournalBusy` or `ReleaseStopped`, and
-        then nothing was written; or `JournalUnavailable`, and then nobody knows.
+        Raises the gate's or the change's own exception, `EntryInvalid`, `ClockBehind`, `JournalBusy` or
+        `ReleaseStopped`, and then nothing was written; or `JournalUnavailable`, and then nobody knows.
         """
         check(draft.type, draft.members)
-        now = self._clock()
+        now = self._now()
         if abs(draft.time - now) > MAX_SKEW_MS:
             raise EntryInvalid(
                 f"{draft.type}: time is more than {MAX_SKEW_MS // 60_000} minutes from the journal's clock"
@@ -97,6 +99,14 @@ class Journal:
         self._waiting.append((prepared, future))
         self._news.set()
         return await future
+
+    def _now(self) -> int:
+        """Read the clock; refuse one that has gone back, or a verifier would have to call the entries back-dated."""
+        now = self._clock()
+        if now < self._latest - MAX_SKEW_MS:
+            raise ClockBehind("the clock is long before the newest entry")
+        self._latest = max(self._latest, now)
+        return now
 
     async def _run(self) -> None:
         while not (self._closing and not self._waiting):

@@ -37,24 +37,26 @@ async def check_durability(store: Store) -> None:
             raise DurabilityRefused(f"{name} is {value}, must be {' or '.join(wanted[name])}")
 
 
-async def open_log(store: Store, *, origin: str, now: int) -> None:
+async def open_log(store: Store, *, origin: str, now: int) -> int:
     """Create the log when there is none, turn the year when it is over; refuse a log that does not add up.
 
-    `origin` is the base name.
+    `origin` is the base name. Gives when the newest entry was written.
     """
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> int:
         if not shards.every(connection):
             shards.begin(connection, years.origin_of(origin, now), previous=None, now=now)
-            return
+            return now
         shard, _ = shards.locked(connection)
         _check_head(connection, shard)
         shards.turn(connection, shard, base=origin, now=now)
+        newest = sa.select(audit_entry.c.at).order_by(audit_entry.c.index.desc()).limit(1)
+        return connection.execute(newest).scalar_one()
 
     try:
-        await store.write(work)
+        return await store.write(work)
     except IntegrityError:  # another process created the log, or closed the shard, at the same moment
-        await store.write(work)
+        return await store.write(work)
 
 
 def _check_head(connection: Connection, shard: Shard) -> None:

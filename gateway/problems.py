@@ -284,6 +284,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "Without its entry nothing leaves.",
         "Repeat later; the operator has been told.",
     ),
+    "clock_behind": Problem(
+        503,
+        "The clock has gone back",
+        "Entries would be dated before those they follow; nothing was written, nothing leaves.",
+        "Repeat later; the operator has been told.",
+    ),
     "release_stopped": Problem(
         503,
         "Releases are stopped",

@@ -77,9 +77,9 @@ async def _make(home: Path) -> Made:
             await _exchanges(town, token, pseudonyms, 14)
             await _publish(town, settings, home / "copy")
             origin, size, *_ = held.split("\n")
-            saved = home / "copy" / "checkpoints" / size
-            saved.parent.mkdir()
-            saved.write_text(held, "utf-8")
+            shutil.rmtree(home / "copy" / "checkpoints", ignore_errors=True)
+            (home / "copy" / "checkpoints").mkdir()
+            (home / "copy" / "checkpoints" / size).write_text(held, "utf-8")
             signer = town.services.keys.log.signing[-1].named(origin)
     shutil.rmtree(home / "held")
     return Made(home / "copy", home / "older", held, (signer.vkey, WITNESS.vkey), signer)
