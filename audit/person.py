@@ -32,7 +32,7 @@ from audit.keys import Vkey, parse_vkey
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.person_key import PersonKey
 from audit.report import Report, report
-from audit.trust import Trust, only
+from audit.trust import Trust
 
 FORMAT = "passerelle-person-proof/1"
 CHECKS = ("file", "checkpoints", "witnesses", "entries", "tags", "numbers", "seals", "values")
@@ -105,7 +105,7 @@ def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = 
         return report(path.name, CHECKS, found, key_given=bool(trust.vkeys or trust.policy))
     found["file"] = (True, f"{len(proof.lines)} entries")
     given = bool(trust.vkeys or trust.policy)
-    heads = _checkpoints(proof, trust if given else only(proof.vkeys), found)
+    heads = _checkpoints(proof, trust if given else Trust(proof.vkeys), found)
     if heads is None:
         return report(path.name, CHECKS, found, key_given=given)
     found["entries"] = _entries(proof, heads)

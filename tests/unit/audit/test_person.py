@@ -18,7 +18,7 @@ from audit.person import FORMAT, verify_person
 from audit.person_key import PersonKey
 from audit.policy import parse_policy
 from audit.report import Report
-from audit.trust import Trust, only
+from audit.trust import Trust
 
 BASE = "journal.val-de-brume.example/log"
 SIGNER = Ed25519Signer(BASE, b"k" * 32)
@@ -99,7 +99,7 @@ def check(tmp_path: Path) -> Callable[..., Report]:
         file = tmp_path / "person.json"
         file.write_text(json.dumps({name: value for name, value in content.items() if name != "trees"}), "utf-8")
         given = {name.replace("__", "."): value for name, value in values.items()}
-        return verify_person(file, trust if trust is not None else only([SIGNER.vkey]), given or None)
+        return verify_person(file, trust if trust is not None else Trust((SIGNER.vkey,)), given or None)
 
     return run
 

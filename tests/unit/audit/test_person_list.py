@@ -13,7 +13,7 @@ from audit.person_key import PersonKey, Sealing
 from audit.person_list import delete_seals, write_list
 from audit.reading import PublishedLog
 from audit.retention import months_before, plan, prune
-from audit.trust import only
+from audit.trust import Trust
 from tests.unit.audit.conftest import BASE, linked
 
 MONTH = 31 * 86_400_000
@@ -56,7 +56,7 @@ async def listed(log, person, tmp_path):
         lambda connection: write_list(connection, published, KEY, count=person.count, vkeys=vkeys, now=log.clock.now)
     )
     (tmp_path / "person.json").write_text(json.dumps(content), "utf-8")
-    return content, verify_person(tmp_path / "person.json", only(vkeys))
+    return content, verify_person(tmp_path / "person.json", Trust(tuple(vkeys)))
 
 
 async def test_the_list_is_whole_over_years_and_after_a_pruning(log, tmp_path):

@@ -18,7 +18,7 @@ from audit.publisher import Publisher
 from audit.reading import PublishedLog
 from audit.report import Report
 from audit.signer_state import SignerState
-from audit.trust import only
+from audit.trust import Trust
 from consent import models
 from consent.erasure import Erasure, Erasures, reapply
 from consent.errors import (
@@ -101,7 +101,7 @@ async def verified(side: Side, subject: SubjectId, tmp_path: Path) -> Report:
     )  # fmt: skip
     file = tmp_path / "person.json"
     file.write_text(json.dumps(content), "utf-8")
-    return verify_person(file, only([LOG.vkey]))
+    return verify_person(file, Trust((LOG.vkey,)))
 
 
 async def count(side: Side, table: sa.Table, subject: SubjectId) -> int:

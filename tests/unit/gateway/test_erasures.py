@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from audit.errors import KeyRefused, StoreUnavailable
 from audit.models import audit_seal
 from audit.person import verify_person
-from audit.trust import only
+from audit.trust import Trust
 from connectors import sandbox
 from consent import models
 from consent.erasure import tombstones
@@ -156,7 +156,7 @@ async def test_nothing_of_the_key_is_left_in_any_file(place: Place, tmp_path: Pa
 
 async def test_the_list_of_the_person_is_whole_before_and_after(place: Place, tmp_path: Path) -> None:
     """Rule: erasing hides no access; who read the list stands in it."""
-    trust = only(keys.load(place.settings).log.vkeys)
+    trust = Trust(tuple(keys.load(place.settings).log.vkeys))
 
     async def listed(name: str) -> Any:
         file = tmp_path / name
