@@ -50,8 +50,9 @@ async def open_log(store: Store, *, origin: str, now: int) -> int:
         shard, _ = shards.locked(connection)
         _check_head(connection, shard)
         shards.turn(connection, shard, base=origin, now=now)
-        newest = sa.select(audit_entry.c.at).order_by(audit_entry.c.index.desc()).limit(1)
-        return connection.execute(newest).scalar_one()
+        last = sa.select(audit_entry.c.at).order_by(audit_entry.c.index.desc()).limit(1)
+        written: int = connection.execute(last).scalar_one()
+        return written
 
     try:
         return await store.write(work)

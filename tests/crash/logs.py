@@ -22,12 +22,12 @@ from tlog_scales.signing import Vkey as ForeignVkey
 from tlog_scales.signing import VkeySet
 
 from audit import merkle
-from audit.checkpoint import Checkpoint
+from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.export import export_directory
 from audit.journal import Appended, Draft, Journal
 from audit.keys import Ed25519Signer, Vkey
 from audit.merkle import CompactRange
-from audit.models import audit_entry, audit_head, metadata
+from audit.models import audit_checkpoint, audit_entry, audit_head, metadata
 from audit.publisher import Publisher
 from audit.signer_state import SignerState
 from audit.store import Store
@@ -168,6 +168,33 @@ async def check(log: Log, acknowledged: Acknowledged, copy: Path | None = None) 
         await export(log.store, copy)
         accepted(copy, len(hashes) + 1)
     return len(entries)
+
+
+async def published(store: Store) -> Checkpoint | None:
+    """The newest checkpoint, its signature verified."""
+    query = sa.select(audit_checkpoint.c.note).order_by(audit_checkpoint.c.shard.desc(), audit_checkpoint.c.size.desc())
+    note = await store.read(lambda connection: connection.execute(query.limit(1)).scalar())
+    if note is None:
+        return None
+    origin = parse_checkpoint(split_note(note)[0]).origin
+    return open_checkpoint(note, SIGNER.vkey.named(origin))
+
+
+def stored(connection: Connection, size: int) -> Callable[[int, int], bytes]:
+    """Subtrees of the first entries, computed from the entries as they are read."""
+    query = sa.select(audit_entry.c.leaf).where(audit_entry.c.index < size).order_by(audit_entry.c.index)
+    hashes = [merkle.leaf_hash(leaf) for leaf in connection.execute(query).scalars()]
+    assert len(hashes) == size
+
+    def node(level: int, index: int) -> bytes:
+        return merkle.root(hashes[index << level : (index + 1) << level])
+
+    return node
+
+
+def foreign_size(copy: Path) -> int:
+    """How many entries a directory holds, as its checkpoint says."""
+    return TilesReader(LocalBackend(copy)).get_checkpoint().size
 
 
 async def export(store: Store, copy: Path) -> None:
