@@ -54,13 +54,15 @@ async def copy_log(source: Source, out: Path, trust: Trust) -> list[Checkpoint]:
 
 
 async def _copy(source: Source, year: str | None, out: Path, *, trust: Trust) -> Checkpoint:
+    beside = await source.beside(year)
+    trust = trust.following(beside["keys"].decode()) if "keys" in beside else trust
     note = await source.note(year)
     keys = trust.keys(parse_checkpoint(split_note(note)[0]).origin)
     checkpoint = open_checkpoint(note, *keys)
     kept = await asyncio.to_thread(_kept, out, checkpoint, trust)  # 1
     leaves = await _leaves(source, year, kept, checkpoint)  # 2
     await _write(source, year, out, kept=kept, leaves=leaves)  # 3, 4
-    for name, data in (await source.beside(year)).items():
+    for name, data in beside.items():
         await asyncio.to_thread(_replace, out / name, data)
     await asyncio.to_thread(_replace, out / "checkpoints" / str(checkpoint.size), note.encode())
     await asyncio.to_thread(_replace, out / "checkpoint", note.encode())

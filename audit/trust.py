@@ -5,11 +5,12 @@ being verified, but for the key that lies beside a log when none is given: the r
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.x509 import Certificate
 
+from audit import succession, years
 from audit.cosignature import cosigned
 from audit.errors import AuditError, NothingToVerify
 from audit.keys import Vkey, parse_vkey
@@ -40,6 +41,22 @@ class Trust:
         named = self.policy.vkeys(name) if self.policy else ()
         return tuple(dict.fromkeys((*given, *named)))
 
+    def following(self, keys: str) -> "Trust":
+        """Go on to the keys that took over from those believed, as the list `keys` of a log states under both."""
+        notes = [one.succession for one in succession.from_json(keys) if one.succession]
+        held = (*self.vkeys, *(log.vkey for log in (self.policy.logs if self.policy else ())))
+        return replace(self, vkeys=tuple(dict.fromkeys((*self.vkeys, *succession.follow(map(_base, held), notes)))))
+
+    def preceding(self, keys: str) -> "Trust":
+        """Go back to the keys from which those believed took over: for heads that are compared with the tree anyway."""
+        said = sorted((succession.read(one.succession) for one in succession.from_json(keys) if one.succession),
+                      key=lambda one: -one.since)  # fmt: skip
+        believed = list(map(_base, self.vkeys))
+        for one in said:
+            if one.key in believed:
+                believed.append(one.former)
+        return replace(self, vkeys=tuple(dict.fromkeys((*self.vkeys, *believed))))
+
     def cosigners(self, note: str) -> dict[str, int]:
         """Give the policy's witnesses that cosigned a note, by their names there, with the time in seconds."""
         if self.policy is None:
@@ -54,6 +71,12 @@ class Trust:
         names = self.cosigners(note)
         enough = self.policy.satisfied({self.policy.witnesses[name].vkey for name in names})
         return enough, f"cosigned by {', '.join(names) or 'none of the policy'}"
+
+
+def _base(vkey: Vkey) -> Vkey:
+    """Give a key under the name its file bears: that of the log over all years."""
+    suffix = _RECEIPT if vkey.name.endswith(_RECEIPT) else ""
+    return vkey.named(years.base_of(vkey.name.removesuffix(_RECEIPT)) + suffix)
 
 
 def read_trust(vkeys: Sequence[Path] = (), *, policy: Path | None = None, roots: Path | None = None) -> Trust:

@@ -18,6 +18,7 @@
 16. witnesses        the policy's quorum cosigned the checkpoint
 17. timestamps       tokens under `timestamps/` date heads of this log, by an authority of the roots given
 18. previous log     entry 0 goes on from the final head of the year before, when that lies beside
+19. key rotation     every key that took over was named by the one before, and names it, under both signatures
 
 Refuses to trust the directory for keys or policy: what was not given from outside is told as not checked. What a
 single directory cannot show is told in docs/explanation/journal.md.
@@ -26,13 +27,13 @@ single directory cannot show is told in docs/explanation/journal.md.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 
-from audit import merkle, timestamps, years
+from audit import merkle, succession, timestamps, years
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory, split
 from audit.errors import AuditError, NoteInvalid, TimestampUnchecked
@@ -44,7 +45,7 @@ from audit.report import Report, report
 from audit.trust import Trust
 
 CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES, "saved heads", "witnesses", "timestamps",
-          "previous log")  # fmt: skip
+          "previous log", "key rotation")  # fmt: skip
 
 _WORTH_PROCESSES = 20_000
 _Found = dict[str, tuple[bool | None, str]]
@@ -58,7 +59,7 @@ class _Verification:
     trust: Trust
     checkpoint: Checkpoint
     note: str
-    keys: tuple[Vkey, ...]
+    older_keys: tuple[Vkey, ...]
     found: _Found = field(default_factory=dict)
     heads: list[Head] = field(default_factory=list)
 
@@ -83,15 +84,18 @@ def verify_directory(
     directory = Directory(path)
     try:
         note = directory.note()
-        keys = believed.keys(parse_checkpoint(split_note(note)[0]).origin)
-        given = bool(keys or believed.vkeys)
+        origin = parse_checkpoint(split_note(note)[0]).origin
+        given = bool(believed.vkeys or believed.keys(origin))
         if not given:
-            keys = (parse_vkey(directory.note("log.vkey")),)
-        checkpoint = open_checkpoint(note, *keys)  # 1
+            believed = replace(believed, vkeys=(parse_vkey(directory.note("log.vkey")),))
+        if listed := directory.note("keys") if (path / "keys").is_file() else "":
+            believed = believed.following(listed)
+        checkpoint = open_checkpoint(note, *believed.keys(origin))  # 1
     except (AuditError, OSError, ValueError) as error:
         reason = str(error) if isinstance(error, AuditError) else "it, or its key, cannot be read"
         return report(str(path), CHECKS, {"checkpoint": (False, reason)}, key_given=bool(believed.vkeys))
-    one = _Verification(directory, believed, checkpoint, note, keys)
+    older = believed.preceding(listed).keys(origin) if listed else believed.keys(origin)
+    one = _Verification(directory, believed, checkpoint, note, older)
     one.tell(
         "checkpoint",
         f"{checkpoint.origin}, {checkpoint.size} entries"
@@ -123,6 +127,7 @@ def _verify(one: _Verification, processes: int, announced: dict[str, int]) -> No
     if pruned > announced.get(one.checkpoint.origin, 0):  # C2SP tlog-tiles, pruning: announced, or missing
         one.fail("files", f"the first {pruned} entries are missing, and no log here announces that they were pruned")
     _previous(one, replay)  # 18
+    _rotations(one, replay)  # 19
 
 
 def _saved_heads(one: _Verification) -> None:
@@ -131,7 +136,7 @@ def _saved_heads(one: _Verification) -> None:
     for size, file in saved:
         try:
             note = one.directory.note(f"checkpoints/{file.name}")
-            head = open_checkpoint(note, *one.keys)
+            head = open_checkpoint(note, *one.older_keys)
             times = one.trust.cosigners(note).values()
         except (AuditError, OSError, ValueError):
             one.fail("saved heads", f"checkpoints/{file.name} is not a checkpoint of this log")
@@ -270,7 +275,8 @@ def _previous(one: _Verification, replay: Replay) -> None:
     folder = next((each / year for each in (here, here.parent) if (each / year / "checkpoint").is_file()), here / year)
     try:
         note = (folder / "checkpoint").read_text("utf-8")
-        last = open_checkpoint(note, *(one.trust.keys(origin) or (parse_vkey((folder / "log.vkey").read_text()),)))
+        keys = (folder / "keys").read_text("utf-8") if (folder / "keys").is_file() else '{"keys": []}'
+        last = open_checkpoint(note, *one.trust.preceding(keys).keys(origin))
     except FileNotFoundError:
         one.tell("previous log", f"{origin} does not lie beside", ok=None)
         return
@@ -280,3 +286,14 @@ def _previous(one: _Verification, replay: Replay) -> None:
     if not years.continues(created, last):
         one.fail("previous log", f"{folder.name} does not end where this log begins")
     one.tell("previous log", origin)
+
+
+def _rotations(one: _Verification, replay: Replay) -> None:
+    """19."""
+    said = [(index, entry) for index, entry in replay.kept if entry["type"] == "key.rotated"]
+    for index, entry in said:
+        try:
+            succession.read(succession.of_entry(entry))
+        except (AuditError, ValueError):
+            one.fail("key rotation", f"entry {index} is not signed under both keys")
+    one.tell("key rotation", f"{len(said)} in this log" if said else "none in this log")
