@@ -8,6 +8,7 @@ it signs everything, dated. Pure: the offline verifier needs it. Refuses a state
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +95,19 @@ def of_entry(entry: Mapping[str, Any]) -> str:
 
 
 def follow(held: Iterable[Vkey], notes: Iterable[str]) -> tuple[Vkey, ...]:
-    """Give the keys one comes to from those one holds, oldest first; statements of strangers lead nowhere."""
-    believed = dict.fromkeys(held)
-    said = sorted((read(note) for note in notes), key=lambda one: one.since)
-    for one in said:
-        if one.former in believed:
-            believed[one.key] = None
-    return tuple(believed)
+    """Give the keys one comes to from those one holds, oldest first; statements of strangers lead nowhere.
+
+    A key held under the name of a shard is the one its log's statements name.
+    """
+    believed = {raw(vkey): vkey for vkey in held}
+    said = []
+    for note in notes:
+        with suppress(NoteInvalid):
+            said.append(read(note))
+    for one in sorted(said, key=lambda one: one.since):
+        if raw(one.former) in believed:
+            believed.setdefault(raw(one.key), one.key)
+    return tuple(believed.values())
 
 
 def raw(vkey: Vkey) -> str:

@@ -14,14 +14,18 @@ from sqlalchemy.exc import IntegrityError
 from audit import receipts, rotation, shards, succession, tiles
 from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, sign_note
+from audit.copying import copy_log
 from audit.cosignature import cosigned, create_cosigner, load_cosigner
 from audit.errors import KeyRefused, NoteInvalid, RotationRefused
+from audit.export import StoredLog
 from audit.journal import Journal
 from audit.keys import Ed25519Signer, create_key, load_key
 from audit.models import audit_entry, audit_key, metadata
 from audit.publisher import Publisher
 from audit.ring import Ring
 from audit.signer_state import SignerState
+from audit.trust import Trust
+from audit.verify import verify_directory
 from gateway.database import open_database
 from tests.unit.audit.conftest import BASE, NOW, ORIGIN, linked, stamp
 from tests.unit.audit.test_shards import NEW_YEAR
@@ -270,6 +274,28 @@ async def test_interrupted_between_two_steps_it_is_completed_by_running_it_again
     assert await world.retire() == following
     assert world.ring.vkeys == (following,)
     assert [len(await world.entries(kind)) for kind in ("key.rotated", "key.retired")] == [1, 0]
+
+
+async def test_an_exported_log_is_verified_across_rotations_with_the_oldest_key_alone(world, tmp_path):
+    """The list of keys beside the log leads there; a stranger's key, or a list without statements, does not."""
+    oldest = world.ring.vkey
+    await world.publish()
+    for turn in (1, 2):
+        await world.rotate(now=NOW + turn)
+        await world.publish()
+        await world.retire(now=NOW + turn)
+    await world.publish()
+    out = tmp_path / "copy"
+    stored = StoredLog(world.log.database, {"log": world.ring.vkeys})
+    await copy_log(stored, out, Trust(world.ring.vkeys))
+    for given in (oldest, oldest.named(ORIGIN), world.ring.vkey):
+        assert "checkpoint" not in verify_directory(out, given).failed()
+    stranger = Ed25519Signer(BASE, b"\5" * 32).vkey
+    assert verify_directory(out, stranger).failed() == ["checkpoint"]
+    (out / "keys").write_text('{"keys": []}')
+    assert verify_directory(out, oldest).failed() == ["checkpoint"]
+    assert "checkpoint" not in verify_directory(out, Trust(world.ring.vkeys)).failed()
+    assert succession.follow([oldest], ["damaged"]) == (oldest,)
 
 
 async def test_finished_years_need_no_signature_of_the_next_key(world):
