@@ -28,10 +28,11 @@ from audit import commitments
 from audit.canonical import Json, loads
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.errors import AuditError, ProofInvalid
-from audit.keys import Vkey, parse_vkey
+from audit.keys import parse_vkey
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.person_key import PersonKey
 from audit.report import Report, report
+from audit.succession import from_json
 from audit.trust import Trust
 
 FORMAT = "passerelle-person-proof/1"
@@ -64,7 +65,7 @@ class PersonProof:
 
     key: PersonKey
     count: int
-    vkeys: tuple[Vkey, ...]
+    keys: str  # of the log, with their successions, as `audit.succession` writes them
     notes: tuple[str, ...]
     lines: tuple[Line, ...]
     announced: tuple[Line, ...]  # entries `log.pruned`
@@ -79,7 +80,7 @@ def read_proof(text: str) -> PersonProof:
         proof = PersonProof(
             key=PersonKey(*(bytes.fromhex(content["key"][name]) for name in ("tag", "seal") if name in content["key"])),
             count=_whole(content["count"]),
-            vkeys=tuple(parse_vkey(each) for each in content["keys"]),
+            keys=json.dumps({"keys": content["keys"]}),
             notes=tuple(content["checkpoints"]),
             lines=tuple(_line(each, _whole(each["number"])) for each in content["entries"]),
             announced=tuple(_line(each, None) for each in content["announced"]),
@@ -105,7 +106,7 @@ def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = 
         return report(path.name, CHECKS, found, key_given=bool(trust.vkeys or trust.policy))
     found["file"] = (True, f"{len(proof.lines)} entries")
     given = bool(trust.vkeys or trust.policy)
-    heads = _checkpoints(proof, trust if given else Trust(proof.vkeys), found)
+    heads = _checkpoints(proof, trust if given else None, found)
     if heads is None:
         return report(path.name, CHECKS, found, key_given=given)
     found["entries"] = _entries(proof, heads)
@@ -120,9 +121,10 @@ def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = 
     return report(path.name, CHECKS, found, key_given=given, entries=told)
 
 
-def _checkpoints(proof: PersonProof, trust: Trust, found: Found) -> list[Checkpoint] | None:
+def _checkpoints(proof: PersonProof, given: Trust | None, found: Found) -> list[Checkpoint] | None:
     heads: list[Checkpoint] = []
     try:
+        trust = _trust(proof.keys, given)
         for note in proof.notes:
             origin = parse_checkpoint(split_note(note)[0]).origin
             heads.append(open_checkpoint(note, *trust.keys(origin)))
@@ -137,6 +139,13 @@ def _checkpoints(proof: PersonProof, trust: Trust, found: Found) -> list[Checkpo
     told = [trust.quorum(note) for note in proof.notes]
     found["witnesses"] = next((each for each in told if not each[0]), told[-1] if told else (None, ""))
     return heads
+
+
+def _trust(keys: str, given: Trust | None) -> Trust:
+    """What is believed, over the changes of the log's key; the file's own keys when nothing was given."""
+    if given is None:
+        return Trust(tuple(parse_vkey(each.key) for each in from_json(keys)))
+    return given.following(keys).preceding(keys)
 
 
 def _entries(proof: PersonProof, heads: Sequence[Checkpoint]) -> tuple[bool, str]:

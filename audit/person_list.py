@@ -6,6 +6,7 @@ Refuses nothing: what is missing is missing in the list, and its check says so.
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from audit.models import audit_entry, audit_seal
 from audit.person import FORMAT
 from audit.person_key import PersonKey
 from audit.reading import PublishedLog, Served
+from audit.rotation import published_keys
 from audit.years import folder
 
 _CHUNK = 500
@@ -47,7 +49,7 @@ def write_list(
         "made_at": now,
         "key": key.export(),
         "count": mine[-1]["number"] + 1 if mine else 0,
-        "keys": [str(vkey) for vkey in vkeys],
+        "keys": [asdict(each) for each in published_keys(connection, {"log": vkeys}) if each.use == "log"],
         "checkpoints": [served.note for served in covered],
         "entries": mine,
         "announced": announced,

@@ -82,7 +82,7 @@ def test_a_persons_list_is_written_and_checked(passerelle: Passerelle, known: Se
     assert passerelle("audit", "person", str(file), "--value", "rsa.since")[0] == 2
     assert passerelle("audit", "person", str(tmp_path / "nothing"))[0] == 2
     vkey = tmp_path / "log.vkey"
-    vkey.write_text(json.loads(file.read_text("utf-8"))["keys"][0] + "\n", "ascii")
+    vkey.write_text(json.loads(file.read_text("utf-8"))["keys"][0]["key"] + "\n", "ascii")
     command = [sys.executable, "-m", "audit", "person", str(file), "--vkey", str(vkey)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
