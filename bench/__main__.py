@@ -1,7 +1,9 @@
 """`make bench`: a governed exchange beside pass-throughs that check nothing, in one run; see bench/README.md.
 
-    python -m bench [all|exchange|profile|decide|append|memory] [--seconds 3] [--rounds 3] [--people 4000]
-                    [--clients 1,16,64] [--engines sqlite,postgresql] [--keep]
+    python -m bench [all|exchange|profile|decide|append|memory|curve] [--seconds 3] [--rounds 3] [--people 4000]
+                    [--clients 1,16,64] [--engines sqlite,postgresql] [--entries 10000000] [--keep]
+
+`curve` (appends as the log grows) takes ten minutes and 6 GB of disk, so `all` leaves it out.
 
 `--keep` writes the figures to bench/results, the pictures to bench/pictures and the tables into bench/README.md.
 """
@@ -10,7 +12,7 @@ import argparse
 import sys
 from typing import Any
 
-from bench import appends, decisions, memory, pages, profiles, report, rounds
+from bench import appends, curve, decisions, memory, pages, profiles, report, rounds
 from bench.bed import Bed, NotMeasuredError, bed
 from bench.machine import conditions
 
@@ -41,13 +43,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS))
+    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "curve"))
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--people", type=int, default=4_000)
     parser.add_argument("--clients", type=lambda text: [int(each) for each in text.split(",")], default=[1, 16, 64])
     parser.add_argument("--engines", type=lambda text: text.split(","), default=["sqlite", "postgresql"])
     parser.add_argument("--exchanges", type=int, default=100_000, help="of the memory run")
+    parser.add_argument("--entries", type=int, default=10_000_000, help="of the largest log of the curve")
     parser.add_argument("--keep", action="store_true", help="write results, pictures and README")
     return parser.parse_args()
 
@@ -92,6 +95,7 @@ _MEASURES: dict[str, Any] = {
     ),
     "decide": lambda _, __: decisions.measure(),
     "memory": _memory,
+    "curve": lambda _, arguments: curve.measure(arguments.engines, most=arguments.entries, seconds=arguments.seconds),
 }
 _TOLD: dict[str, Any] = {
     "exchange": lambda found: "\n\n".join(
@@ -102,6 +106,7 @@ _TOLD: dict[str, Any] = {
     "append": report.appends,
     "decide": report.decisions,
     "memory": report.memory,
+    "curve": report.curve,
 }
 
 

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import gc
 import multiprocessing
+import os
 import secrets
 import statistics
 import sys
@@ -199,6 +200,7 @@ def urls(engines: Sequence[str]) -> Iterator[list[tuple[str, Path]]]:
     """Give a fresh database per engine, and where its signer remembers; PostgreSQL is a server of the tests."""
     from tests.conftest import PostgresServer
 
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))  # bench/bed.py keeps to one, a server needs another
     with tempfile.TemporaryDirectory() as home:
         server = PostgresServer() if "postgresql" in engines else None
         found = [f"sqlite:///{home}/bench.db"] if "sqlite" in engines else []

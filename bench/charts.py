@@ -1,5 +1,6 @@
-"""Bar charts as plain SVG: no library, readable as text, the same bytes for the same figures."""
+"""Bar and line charts as plain SVG: no library, readable as text, the same bytes for the same figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -64,6 +65,35 @@ def stacked(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], *, unit
         out.append(_box(12 + column * 175, y + row * 20, 12, _colour(names, name), high=12))
         out.append(_text(30 + column * 175, y + 11 + row * 20, name))
     return _page(title, y + 20 * (len(names) // 4 + 1), out)
+
+
+Line = tuple[str, Sequence[tuple[float, float]]]
+"""Kind (for the colour and the legend), and points."""
+
+
+def lines(title: str, series: Sequence[Line], *, across: str, unit: str) -> str:
+    """Lines over powers of ten; the vertical axis begins at zero."""
+    most = max((value for _, points in series for _, value in points), default=1)
+    powers = [math.log10(place) for _, points in series for place, _ in points]
+    low, high = min(powers, default=0), max(powers, default=1)
+
+    def x(place: float) -> float:
+        return 70 + (math.log10(place) - low) / ((high - low) or 1) * 600
+
+    def y(value: float) -> float:
+        return 300 - value / most * 220
+
+    out = ['<path d="M70 60V300H690" stroke="#999" fill="none"/>', _text(690, 336, across, anchor="end")]
+    out += [_text(64, y(most * part / 4) + 4, f"{most * part / 4:,.0f}", anchor="end") for part in range(5)]
+    marks = [10**power for power in range(math.ceil(low), math.floor(high) + 1)]
+    out += [_text(x(mark), 318, f"{mark:,}", anchor="middle") for mark in marks]
+    for number, (kind, points) in enumerate(series):
+        colour = _COLOURS.get(kind, _PALETTE[0])
+        path = "L".join(f"{x(place):.1f} {y(value):.1f}" for place, value in points)
+        out.append(f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>')
+        out += [_text(x(place), y(value) - 8, f"{value:,.0f}", anchor="middle") for place, value in points]
+        out += [_box(70 + number * 200, 342, 12, colour, high=12), _text(88 + number * 200, 352, f"{kind}, {unit}")]
+    return _page(title, 366, out)
 
 
 def _colour(names: Sequence[str], name: str) -> str:

@@ -50,6 +50,7 @@ def _tables(known: Mapping[str, Any]) -> dict[str, str]:
     for name, told in (
         ("profile", report.stages),
         ("append", report.appends),
+        ("curve", report.curve),
         ("decide", report.decisions),
         ("memory", report.memory),
     ):
@@ -86,4 +87,13 @@ def _pictures(known: Mapping[str, Any]) -> dict[str, str]:
         rows_of = [("", f"{each['count']:,.0f} exchanges", each["resident"]) for each in known["memory"]]
         limit = (150.0, "limit: 150 MiB")
         found["memory"] = charts.bars("Resident memory of one process", [("", rows_of)], unit="MiB", mark=limit)
+    if "curve" in known:
+        engines = dict.fromkeys(each["engine"] for each in known["curve"])
+        series = [
+            (engine, [(each["size"], each["rate"]) for each in known["curve"] if each["engine"] == engine])
+            for engine in engines
+        ]
+        found["curve"] = charts.lines(
+            "Durable entries per second as the log grows", series, across="entries in the log", unit="entries/s"
+        )
     return found
