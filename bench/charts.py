@@ -78,7 +78,7 @@ def lines(title: str, series: Sequence[Line], *, across: str, unit: str) -> str:
     low, high = min(powers, default=0), max(powers, default=1)
 
     def x(place: float) -> float:
-        return 70 + (math.log10(place) - low) / ((high - low) or 1) * 600
+        return 110 + (math.log10(place) - low) / ((high - low) or 1) * 550
 
     def y(value: float) -> float:
         return 300 - value / most * 220
