@@ -1,4 +1,4 @@
-"""What the commands do: serve, migrate, export. Each builds what it needs from the settings and closes it."""
+"""What the commands do: serve, migrate. Each builds what it needs from the settings and closes it."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import uvicorn
 import yaml
 
-from audit.export import export_directory
-from gateway import keys, logging
+from gateway import logging
 from gateway.app import build_app
 from gateway.database import open_database
 from gateway.schema import migrate
@@ -38,14 +37,6 @@ async def migrate_databases(settings: Settings) -> None:
         store = await stack.enter_async_context(open_database(settings.main_url))
         key_store = await stack.enter_async_context(open_database(settings.keys_url))
         await migrate(store, key_store)
-
-
-async def export_log(settings: Settings, out: Path) -> int:
-    """Write the whole log; gives the number of entries it covers."""
-    secrets = keys.load(settings)
-    async with open_database(settings.main_url) as store:
-        published = await export_directory(store, out, vkey=secrets.log.vkey, receipt_vkey=secrets.receipt.vkey)
-    return published.size
 
 
 async def _serve(app: object, *, host: str, port: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from audit import receipts
 from audit.verify import verify_directory
-from gateway.serve import export_log
+from gateway.copies import export_log
 from tests.crash.conftest import SLOW_SECONDS, Town, enter, town
 from tests.crash.server import Server
 

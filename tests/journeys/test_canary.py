@@ -24,7 +24,7 @@ from gateway.oauth.client import request_token
 from gateway.oauth.tokens import Professional
 from gateway.processes import free_port
 from gateway.schema import migrate
-from gateway.serve import export_log
+from gateway.copies import export_log
 from gateway.services import open_services, wall_clock
 from gateway.settings import Settings
 from tests.bed import Bed, identifiers, served, settings_of
