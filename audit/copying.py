@@ -21,7 +21,7 @@ from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory, split
 from audit.errors import AuditError, ExportRefused, MirrorRefused, NoteInvalid, Pruned
-from audit.files import write_durably
+from audit.files import remove_unfinished, write_durably
 from audit.layout import WIDTH, tile_path, unpack
 from audit.merkle import CompactRange, leaf_hash
 from audit.trust import Trust
@@ -59,6 +59,7 @@ async def _copy(source: Source, year: str | None, out: Path, *, trust: Trust) ->
     note = await source.note(year)
     keys = trust.keys(parse_checkpoint(split_note(note)[0]).origin)
     checkpoint = open_checkpoint(note, *keys)
+    await asyncio.to_thread(remove_unfinished, out)
     kept = await asyncio.to_thread(_kept, out, checkpoint, trust)  # 1
     leaves = await _leaves(source, year, kept, checkpoint)  # 2
     await _write(source, year, out, kept=kept, leaves=leaves)  # 3, 4

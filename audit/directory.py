@@ -83,7 +83,7 @@ class Directory:
 
     def _widths(self, whole: Path) -> list[int]:
         folder = whole.with_name(whole.name + ".p")
-        return sorted(int(each.name) for each in folder.iterdir()) if folder.is_dir() else []
+        return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal()) if folder.is_dir() else []
 
 
 def split(tile: bytes) -> list[bytes]:

@@ -15,6 +15,12 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     sync_directory(path.parent)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed in `write_durably` has left, under a folder that nobody else writes to."""
+    for left in folder.rglob(".*.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     directory = os.open(path, os.O_RDONLY)
