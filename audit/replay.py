@@ -131,6 +131,7 @@ class Replay:
     start: int = 0
     heads: Iterable[Head] = ()
     unknown: int = 0
+    carried: int = 0
     last_time: int = 0
     kept: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     found: dict[str, Findings] = field(default_factory=lambda: {rule: Findings() for rule in RULES})
@@ -206,8 +207,11 @@ class Replay:
         released = seen.type == "exchange.released"
         decision = self._open.pop(ref, None)
         if decision is None:
+            if released and ref not in self._answered and self._at_new_year(seen.time):
+                self._answered.add(ref)
+                self.carried += 1
             # what was decided before the oldest entry that is left cannot be judged any more
-            if ref in self._answered or (released and not self.start):
+            elif ref in self._answered or (released and not self.start):
                 self.found["releases"].add(index, "answers an exchange that was not permitted, or a second time")
             return
         self._answered.add(ref)
@@ -219,6 +223,11 @@ class Replay:
             self.found["releases"].add(index, "releases a field that was not permitted")
         if decision[3] in self._stopped:
             self.found["withdrawals"].add(index, "releases on an authorisation that had ended")
+
+    def _at_new_year(self, time: int) -> bool:
+        """Tell whether the decision may lie in the log of the year before."""
+        index, created = self.kept[0] if self.kept else (-1, {})
+        return index == 0 and "previous" in created and time <= created["time"] + MAX_SKEW_MS
 
 
 class _Window:

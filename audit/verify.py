@@ -253,7 +253,14 @@ def _bundle(path: str, pruned: int, index: int, width: int) -> tuple[bytes, str,
 def _rules(one: _Verification, replay: Replay) -> None:
     told = {
         "vocabulary": f"{replay.unknown} of a type this reader does not know" if replay.unknown else "",
-        "releases": f"{replay.unanswered} permitted, without outcome yet" if replay.unanswered else "",
+        "releases": "; ".join(
+            f"{count} {what}"
+            for count, what in (
+                (replay.unanswered, "permitted, without outcome yet"),
+                (replay.carried, "decided in the year before: look there"),
+            )
+            if count
+        ),
     }
     for rule, found in replay.found.items():
         if found.count:

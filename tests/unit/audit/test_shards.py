@@ -12,9 +12,12 @@ import sqlalchemy as sa
 from audit import receipts, shards, tiles, years
 from audit.checkpoint import open_checkpoint
 from audit.errors import JournalInconsistent, NotPublished, ReleaseStopped, SignerRefused
+from audit.export import export_directory
+from audit.ids import new_id
 from audit.journal import Journal
 from audit.models import audit_entry, audit_head
 from audit.publisher import Publisher
+from audit.verify import verify_directory
 from gateway.database import open_database
 from tests.unit.audit.conftest import BASE, NOW, ORIGIN, Clock, linked, stamp
 from tests.unit.audit.test_start import tamper
@@ -277,6 +280,31 @@ async def test_a_log_that_was_never_started_has_no_shard(log):
     await log.database.write(lambda c: shards.begin(c, ORIGIN, previous=None, now=NOW))
     with pytest.raises(NotPublished):
         await checkpoint_of(log, await log.database.read(shards.current))
+
+
+async def test_an_exchange_across_new_year_is_no_alarm_and_nothing_else_is_excused(log, tmp_path):
+    """Decided in the old log, released in the new: within minutes of its beginning, once, and told."""
+    told, failed = await verified_across(log, tmp_path / "a", late=0)
+    assert (told, failed) == ("1 decided in the year before: look there", [])
+    told, failed = await verified_across(log, tmp_path / "b", late=300_001)
+    assert failed == ["releases"]
+
+
+async def verified_across(log, out, late):
+    about = {"ref": new_id(), "org": "ml-brume", "purpose": "support.youth", "actor": "f" * 32}
+    decided = {"catalogue": "c" * 64, "epoch": 1, "decision": "permit", "permits": {"ml-jeunes@1": ["rsa.since"]}}
+    released = {"states": {"rsa": "released"}, "commits": {"rsa.since": "A" * 32}}
+    steps = [("released", released, NEW_YEAR + late)]
+    if not late:  # else nobody ever decided
+        steps.insert(0, ("decided", decided, NEW_YEAR - 1))
+    for kind, more, now in steps:
+        log.clock.now = now
+        async with log.journal() as journal:
+            await journal.append(linked(type=f"exchange.{kind}", members={**about, **more}, time=now))
+    await log.publish()
+    await export_directory(log.database, out, vkey=log.signer.vkey.named(BASE))
+    report = verify_directory(out, log.signer.vkey.named(BASE))
+    return next(check.detail for check in report.checks if check.name == "releases"), report.failed()
 
 
 async def test_processes_that_start_an_empty_log_together_make_one(log, database_url):
