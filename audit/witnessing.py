@@ -18,7 +18,7 @@ import base64
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from sqlalchemy import Connection
@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 from audit import attested, merkle, shards
 from audit.attested import Cosignature, Newest
 from audit.checkpoint import Checkpoint, open_checkpoint, split_note
-from audit.cosignature import WitnessVkey, cosigned
+from audit.cosignature import cosigned
 from audit.errors import (
     AuditError,
     ContradictionClaimed,
@@ -116,51 +116,56 @@ class Witnessing:
         """Compare what the witnesses hold of the open shard with this log; who cannot be reached is asked later."""
         shard = await self._store.read(shards.current)
         if shard is not None:
-            await self._each({name: self._compare(name, shard.origin) for name in self._witnesses})
+            _, faults = await self._each({name: self._compare(name, shard.origin) for name in self._witnesses})
+            self._tell(faults)
 
     async def ask(self, now: int) -> None:
         """Ask each witness for what it has not cosigned, or, the first time, for its view of the open shard."""
+        told: dict[str, AuditError | None] = {}
         for newest in await self._store.read(attested.newest):
             missing = [name for name in self._witnesses if self._lacks(name, newest)]
-            results = await self._each({name: self._cosign(name, newest, now) for name in missing})
-            got = [one for one in results if one is not None]
+            got, faults = await self._each({name: self._cosign(name, newest, now) for name in missing})
+            told |= {name: told.get(name) or fault for name, fault in faults.items()}
             if got:
                 await self._store.write(
                     lambda connection, newest=newest, got=got: attested.keep(  # type: ignore[misc]  # mypy #2427
                         connection, newest, got, policy=self.policy, now=now
                     )
                 )
+        self._tell(told)
 
     def _lacks(self, name: str, newest: Newest) -> bool:
         unheard = newest.shard.closed_at is None and (name, newest.shard.origin) not in self._sizes
         return unheard or str(self._witnesses[name].vkey) not in newest.cosigners
 
-    async def _each(self, asked: dict[str, Coroutine[Any, Any, Cosignature | None]]) -> list[Cosignature | None]:
-        """Run all at once, tell their faults, and hold when one proves a contradiction or enough of them claim one."""
+    async def _each(
+        self, asked: dict[str, Coroutine[Any, Any, Cosignature | None]]
+    ) -> tuple[list[Cosignature], dict[str, AuditError | None]]:
+        """Run all at once, and hold when one proves a contradiction or enough of them claim one."""
         results = await asyncio.gather(*asked.values(), return_exceptions=True)
-        given: list[Cosignature | None] = []
-        claimants: set[WitnessVkey] = set()
+        got: list[Cosignature] = []
+        faults: dict[str, AuditError | None] = {}
         for name, result in zip(asked, results, strict=True):
-            if isinstance(result, BaseException):
-                if not isinstance(result, AuditError):
-                    raise result
-                if isinstance(result, LogContradicted):
-                    self._hold(result)
-                elif isinstance(result, ContradictionClaimed):
-                    claimants.add(self._witnesses[name].vkey)
-                self._tell(name, result)
-            else:
-                given.append(result)
-                self._tell(name, None)
+            if isinstance(result, BaseException) and not isinstance(result, AuditError):
+                raise result
+            if isinstance(result, LogContradicted):
+                self._hold(result)
+            if isinstance(result, Cosignature):
+                got.append(result)
+            faults[name] = result if isinstance(result, AuditError) else None
+        claimants = {
+            self._witnesses[name].vkey for name, fault in faults.items() if isinstance(fault, ContradictionClaimed)
+        }
         if claimants and self.policy.satisfied(claimants):
             self._hold(LogContradicted("enough witnesses say that this log contradicts what they cosigned"))
-        return given
+        return got, faults
 
-    def _tell(self, name: str, fault: AuditError | None) -> None:
-        before = self.faults[name]
-        if fault is not None and (before is None or before.code != fault.code):
-            _log.warning("witness %s: %s: %s", name, fault.code, fault)
-        self.faults[name] = fault
+    def _tell(self, faults: Mapping[str, AuditError | None]) -> None:
+        for name, fault in faults.items():
+            before = self.faults[name]
+            if fault is not None and (before is None or before.code != fault.code):
+                _log.warning("witness %s: %s: %s", name, fault.code, fault)
+            self.faults[name] = fault
 
     async def _cosign(self, name: str, newest: Newest, now: int) -> Cosignature | None:
         """Give a cosignature, or None when another process was faster with a newer checkpoint."""

@@ -27,7 +27,7 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 def read_policy(path: str) -> Policy:
     """Read a policy file of the settings."""
     try:
-        policy = parse_policy(Path(path).read_text("utf-8"))  # names reach logs and readiness: no other octets here
+        policy = parse_policy(Path(path).read_bytes().decode())  # names reach logs and readiness: no other octets here
     except (OSError, UnicodeDecodeError):
         raise PolicyInvalid(f"{path} cannot be read") from None
     for name, witness in policy.witnesses.items():

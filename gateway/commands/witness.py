@@ -13,14 +13,14 @@ witness = typer.Typer(no_args_is_help=True, help="Witnesses of the journal, and 
 
 @witness.command("key")
 def witness_key() -> None:
-    """Print the public keys this gateway cosigns with, and those its log signs with: what other gateways enter."""
+    """Print what other gateways enter: the public keys in force of this witness, and of this log."""
     from gateway.keys import load
 
     keys = load(settings())
-    for vkey in keys.witness.vkeys:
-        typer.echo(f"witness {vkey.name} {vkey} {settings().public_url}/witness")
-    for vkey in keys.log.vkeys:
-        typer.echo(f"log {vkey}")
+    for cosigner in keys.witness.signing:
+        typer.echo(f"witness {cosigner.vkey.name} {cosigner.vkey} {settings().public_url}/witness")
+    for signer in keys.log.signing:
+        typer.echo(f"log {signer.vkey}")
 
 
 @witness.command("check")

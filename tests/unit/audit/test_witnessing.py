@@ -510,6 +510,24 @@ async def test_closed_shards_are_cosigned_too(ours, three):
         assert len(cosigned(note, [one.key.vkey for one in three])) == 3
 
 
+async def test_a_fault_with_one_shard_is_told_once(ours, three, caplog):
+    """A witness that refuses the old year and cosigns the new one is faulty, not faulty and well by turns."""
+    await ours.grow(3)
+    ours.log.clock.now += 366 * 86_400_000
+    for one in three:
+        one.now = ours.log.clock.now
+
+    async def new_year_only(body: bytes) -> Response:
+        return PlainTextResponse("", 403) if b"/2026\n" in body else await three[1].honest(body)
+
+    three[1].post = new_year_only
+    for _ in range(3):
+        await ours.grow(2)
+        assert (await ours.ask())["w1.example"] == "witness_answer_invalid"
+    assert caplog.text.count("w1.example: witness_answer_invalid") == 1
+    assert cosigned((await ours.published.served()).note, [three[1].key.vkey])
+
+
 async def test_release_stops_when_witnesses_are_missing_for_too_long(ours, three):
     """Four hours after the oldest entry without a quorum; appends never wait; it goes on when they are back."""
     hours = 3_600_000

@@ -53,6 +53,9 @@ def test_a_policy_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "octets").write_bytes(b"# \xff\nquorum none\n")
     with pytest.raises(PolicyInvalid, match="cannot be read"):
         read_policy(str(tmp_path / "octets"))
+    (tmp_path / "octets").write_bytes(b"quorum none\r\n")
+    with pytest.raises(PolicyInvalid, match="control"):
+        read_policy(str(tmp_path / "octets"))
     with pytest.raises(PolicyInvalid, match="cannot be read"):
         read_policy(str(tmp_path / "policy"))
 
