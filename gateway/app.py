@@ -28,6 +28,7 @@ def build_app(services: Services) -> Edge:
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         if services.witnessing is not None:
             await services.witnessing.compare()  # before anything is signed or released
+        await services.publisher.round(services.clock())  # a log that contradicts what was signed releases nothing
         running = [asyncio.create_task(services.publisher.run(services.clock), name="publisher")]
         if services.witnessing is not None:
             running.append(asyncio.create_task(services.witnessing.run(services.clock), name="witnesses"))

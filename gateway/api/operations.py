@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from audit.errors import AuditError, LogContradicted
+from audit.errors import AuditError, LogContradicted, SignerRefused
 from gateway.problems import PROBLEMS, Refusal, page
 from gateway.services import Services
 
@@ -35,7 +35,7 @@ async def get_readyz(request: Request) -> Response:
     if services.witnessing is not None:
         for witness, doubt in services.witnessing.faults.items():
             checks[f"witness:{witness}"] = "ok" if doubt is None else doubt.code
-    held = isinstance(fault, LogContradicted)
+    held = isinstance(fault, LogContradicted | SignerRefused)
     ready = checks["database"] == "ok" and not held  # a source that is down is normal: the others still answer
     return Response(
         orjson.dumps({"ready": ready, "checks": checks}), 200 if ready else 503, media_type="application/json"
