@@ -14,7 +14,7 @@ from audit.keys import Signer, Vkey
 from connectors import sandbox
 from gateway.database import open_database
 from gateway.schema import migrate
-from gateway.serve import export_log
+from gateway.copies import export_log
 from gateway.settings import Settings
 from tests.bed import Bed, open_bed, served, settings_of
 from tests.factories import crowd
