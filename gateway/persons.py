@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from consent.proof import write_proof
-from gateway.services import open_services
+from gateway.services import Clock, open_services, wall_clock
 from gateway.settings import Settings
 
 
@@ -18,9 +18,11 @@ class FileRefused(Exception):  # noqa: N818  the command ends, with a sentence
     code = "file_refused"
 
 
-async def write_proof_file(settings: Settings, *, partner: str, reference: str, out: Path) -> int:
+async def write_proof_file(
+    settings: Settings, *, partner: str, reference: str, out: Path, clock: Clock = wall_clock
+) -> int:
     """Write the person's list of entries; gives how many there are."""
-    async with open_services(settings) as services:
+    async with open_services(settings, clock=clock) as services:
         subject = await services.people.resolve(partner=partner, reference=reference)
         content = await write_proof(
             subject,

@@ -158,30 +158,31 @@ async def test_the_list_of_the_person_is_whole_before_and_after(place: Place, tm
     """Rule: erasing hides no access; who read the list stands in it."""
     trust = Trust(tuple(keys.load(place.settings).log.vkeys))
 
-    async def listed(name: str) -> Any:
+    async def listed(name: str, days: int) -> Any:
         file = tmp_path / name
-        await write_proof_file(place.settings, partner="ml-brume", reference=REFERENCE, out=file)
+        named = {"partner": "ml-brume", "reference": REFERENCE, "out": file, "clock": later(days)}
+        await write_proof_file(place.settings, **named)
         assert file.stat().st_mode & 0o077 == 0
         with pytest.raises(FileRefused):
-            await write_proof_file(place.settings, partner="ml-brume", reference=REFERENCE, out=file)
+            await write_proof_file(place.settings, **named)
         report = verify_person(file, trust)
         assert report.ok, report.lines()
         return report.facts["entries"]
 
-    before = await listed("before.json")
+    before = await listed("before.json", 0)
     assert {"exchange.decided", "exchange.released"} <= {each["entry"]["type"] for each in before}
     await signed(place, tmp_path)
     await erasures.execute(place.settings, clock=later(4))
     async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1", clock=later(4)) as bed:
         await bed.services.publisher.publish_once(bed.services.clock())
-    after = await listed("after.json")
+    after = await listed("after.json", 4)
     assert [each["entry"] for each in after[: len(before)]] == [each["entry"] for each in before]
     assert [each["entry"]["type"] for each in after[len(before) :]] == ["log.read", "log.read", "erasure.executed"]
 
 
 async def test_running_processes_drop_the_key(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: within half a minute of another process's erasure; a database that is away does not end the looking."""
-    monkeypatch.setattr(erasures, "_PAUSE", 0.01)
+    monkeypatch.setattr(erasures, "_PAUSE", 0.5)
     await signed(place, tmp_path)
     async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1", clock=later(4)) as bed:
         services = bed.services
@@ -197,7 +198,7 @@ async def test_running_processes_drop_the_key(place: Place, tmp_path: Path, monk
             raise StoreUnavailable("away")
 
         monkeypatch.setattr(erasures, "tombstones", away)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.6)
         assert not dropping.done()
         dropping.cancel()
 
@@ -222,7 +223,7 @@ async def test_a_restored_backup_does_not_bring_an_erased_person_back(place: Pla
         assert await restore_keys(key_store, copy, await tombstones(store)) == 0
         assert await restore_keys(key_store, copy, await tombstones(store, since=2**62)) == 1
         assert await restore_keys(key_store, copy, await tombstones(store, since=2**62)) == 0
-    async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1") as bed:
+    async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1", clock=later(4)) as bed:
         with pytest.raises(SubjectErased):
             await bed.services.vault.open(SubjectId(place.subject))
     for days in (4, 400):
