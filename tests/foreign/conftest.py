@@ -12,9 +12,9 @@ from audit.checkpoint import split_note
 from audit.cosignature import Cosigner
 from audit.keys import Signer, Vkey
 from connectors import sandbox
+from gateway.copies import export_log
 from gateway.database import open_database
 from gateway.schema import migrate
-from gateway.copies import export_log
 from gateway.settings import Settings
 from tests.bed import Bed, open_bed, served, settings_of
 from tests.factories import crowd
