@@ -71,10 +71,10 @@ def exchanges(count):
     return entries
 
 
-def write(out, leaves, signer=SIGNER):
+def write(out, leaves, signer=SIGNER, origin=ORIGIN):
     """Write a log of these leaves, tree and signature as they must be: the operator's own forgery."""
     hashes, level = [merkle.leaf_hash(leaf) for leaf in leaves], 0
-    checkpoint = Checkpoint(ORIGIN, len(leaves), merkle.root(hashes))
+    checkpoint = Checkpoint(origin, len(leaves), merkle.root(hashes))
     for index in range(0, len(leaves), WIDTH):
         bundle = leaves[index : index + WIDTH]
         put(out / tile_path(None, index // WIDTH, len(bundle)), pack(bundle))
