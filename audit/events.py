@@ -79,8 +79,12 @@ EVENTS: Mapping[str, Event] = {
     ),
     "key.rotated": Event(
         {
-            "use": _USE, "name": forms.origin, "key": forms.public_key, "former": forms.public_key,
-            "by_former": forms.signature, "by_key": forms.signature,
+            "use": _USE,
+            "name": forms.origin,
+            "key": forms.public_key,
+            "former": forms.public_key,
+            "by_former": forms.signature,
+            "by_key": forms.signature,
         }
     ),
     "key.retired": Event({"use": _USE, "name": forms.origin, "key": forms.public_key}),

@@ -127,7 +127,6 @@ class Ed25519Signer:
         twin._vkey = self._vkey.named(key_name(name))  # noqa: SLF001  of our own kind
         return twin
 
-
     @property
     def signing(self) -> Sequence["Ed25519Signer"]:
         """See `Keys.signing`: itself."""
