@@ -59,7 +59,7 @@ def fail(name: str) -> None:
 class SteppedStore(Store):
     """A store whose every step is counted."""
 
-    def __init__(self, store: Store, step: Steps) -> None:
+    def __init__(self, store: Store, step: Act) -> None:
         self._store = store
         self._step = step
 

@@ -63,7 +63,7 @@ async def test_killed_under_load_it_has_lost_no_entry_and_starts_again(database_
         await asyncio.sleep(1.3)  # the publisher signs each second
         size = await where.bed.size()
         assert await export_log(where.settings, tmp_path / "log") >= size
-        report = verify_directory(tmp_path / "log", vkey=where.bed.services.keys.log.vkey)
+        report = verify_directory(tmp_path / "log", where.bed.services.keys.log.signing[-1].vkey)
         assert report.ok, str(report)
 
 

@@ -1,8 +1,10 @@
 """Killed, or failing, at every single step: of creating a log, appending, publishing, exporting."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from audit.errors import AuditError
 from audit.verify import verify_directory
 from tests.crash.logs import Acknowledged, accepted, check, create, export, foreign, log_at, now, vkey_of
 from tests.crash.roles import copying, day, start, stepwise
-from tests.crash.steps import Steps, counted_files, fail
+from tests.crash.steps import SteppedStore, Steps, counted_files, fail
 
 EVERY = {"begin", "statement", "commit", "committed", "fsync", "replace"}
 
@@ -64,6 +66,38 @@ async def test_at_every_step_of_a_day_one_log_survives_all_of_them(database_url:
     async with log_at(url, tmp_path / "signer") as log:
         assert await check(log, acknowledged, tmp_path / "copy") > 257
     assert days > 40
+
+
+class Hasty(SteppedStore):
+    """Answers although the commit failed: what a trial must notice."""
+
+    async def write(self, work: Any) -> Any:
+        told: list[Any] = []
+
+        def noted(connection: Any) -> Any:
+            told.append(work(connection))
+            return told[-1]
+
+        with contextlib.suppress(AuditError):
+            await super().write(noted)
+        return told[-1]
+
+
+async def test_a_store_that_answers_before_its_commit_is_found_out(tmp_path: Path) -> None:
+    """The trial can fail: an entry that was acknowledged and then not committed is missed."""
+    url, acknowledged = await create(f"sqlite:///{tmp_path}/passerelle.db"), Acknowledged(tmp_path / "acknowledged")
+    armed = False
+
+    def step(name: str) -> None:
+        if armed and name == "commit":
+            fail(name)
+
+    async with log_at(url, tmp_path / "signer", around=partial(Hasty, step=step)) as log:
+        armed = True
+        acknowledged.entries(await log.append(5))
+    async with log_at(url, tmp_path / "signer") as log:
+        with pytest.raises((AssertionError, IndexError)):
+            await check(log, acknowledged)
 
 
 @pytest.mark.parametrize("trouble", [killed, failing])
