@@ -89,7 +89,7 @@ def _sort_directory(path: Path, found: _Sorted) -> None:
     former = [each for each in sorted(path.iterdir()) if (each / "checkpoint").is_file()]
     for each in former:
         _sort_directory(each, found)
-    if (path / "checkpoint").exists() or (path / "tile").is_dir() or (path / "log.vkey").is_file():
+    if (path / "checkpoint").exists() or (path / "tile").is_dir():
         found.logs.append(path)  # the year that is written to: the newest
     elif not former:
         raise NothingToVerify(f"{path} holds neither a log nor an extract")
