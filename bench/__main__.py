@@ -1,9 +1,10 @@
 """`make bench`: a governed exchange beside pass-throughs that check nothing, in one run; see bench/README.md.
 
-    python -m bench [all|exchange|profile|decide|append|memory|curve] [--seconds 3] [--rounds 3] [--people 4000]
-                    [--clients 1,16,64] [--engines sqlite,postgresql] [--entries 10000000] [--keep]
+    python -m bench [all|exchange|profile|decide|append|memory|curve|receipts] [--seconds 3] [--rounds 3]
+                    [--people 4000] [--clients 1,16,64] [--engines sqlite,postgresql] [--entries 10000000] [--keep]
 
-`curve` (appends as the log grows) takes ten minutes and 6 GB of disk, so `all` leaves it out.
+`curve` (appends as the log grows) takes ten minutes and 6 GB of disk, `receipts` (proofs of a million entries) two
+minutes and 2 GB, so `all` leaves them out.
 
 `--keep` writes the figures to bench/results, the pictures to bench/pictures and the tables into bench/README.md.
 """
@@ -12,7 +13,7 @@ import argparse
 import sys
 from typing import Any
 
-from bench import appends, curve, decisions, memory, pages, profiles, report, rounds
+from bench import appends, curve, decisions, memory, pages, profiles, receipts, report, rounds
 from bench.bed import Bed, NotMeasuredError, bed
 from bench.machine import conditions
 
@@ -43,7 +44,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "curve"))
+    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "curve", "receipts"))
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--people", type=int, default=4_000)
@@ -96,6 +97,7 @@ _MEASURES: dict[str, Any] = {
     "decide": lambda _, __: decisions.measure(),
     "memory": _memory,
     "curve": lambda _, arguments: curve.measure(arguments.engines, most=arguments.entries, seconds=arguments.seconds),
+    "receipts": lambda _, arguments: receipts.measure(arguments.engines, entries=min(arguments.entries, 1_000_000)),
 }
 _TOLD: dict[str, Any] = {
     "exchange": lambda found: "\n\n".join(
@@ -107,6 +109,7 @@ _TOLD: dict[str, Any] = {
     "decide": report.decisions,
     "memory": report.memory,
     "curve": report.curve,
+    "receipts": receipts.told,
 }
 
 

@@ -38,7 +38,7 @@ def measure(engines: Sequence[str], *, most: int, seconds: float) -> list[dict[s
         with urls([engine]) as [(url, _)]:
             uvloop.run(fresh(url))
             for size in (each for each in SIZES if each <= most):
-                uvloop.run(_fill(url, size))
+                uvloop.run(fill(url, size))
                 rate, cpu, p99 = uvloop.run(_appends(url, seconds))
                 found.append({"engine": engine, "size": size, "rate": rate, "cpu": cpu, "p99": p99})
     return found
@@ -52,7 +52,8 @@ async def _appends(url: str, seconds: float) -> Figures:
     return rate, cpu, p99
 
 
-async def _fill(url: str, size: int) -> None:
+async def fill(url: str, size: int) -> None:
+    """Bring a log to this size."""
     async with open_database(url) as database, appending(database, state=None):
         pass  # begins the log
     (index,) = audit_entry.indexes
