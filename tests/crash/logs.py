@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,25 @@ async def log_at(
             await journal.close()
 
 
+class Midnight:
+    """A clock near the end of a year, in milliseconds before or after."""
+
+    def __init__(self, year: int, moment: int = 0) -> None:
+        self._end = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp() * 1000)
+        self.moment = moment
+
+    def __call__(self) -> int:
+        return self._end + self.moment
+
+
+async def year_of(url: str) -> int:
+    """The year whose shard is appended to; 2026 before there is one."""
+    newest = sa.select(audit_head.c.origin).order_by(audit_head.c.id.desc()).limit(1)
+    async with open_database(url) as database:
+        origin = await database.read(lambda connection: connection.execute(newest).scalar())
+    return int(origin.rpartition("/")[2]) if origin else 2026
+
+
 async def create(url: str) -> str:
     """Make the tables; gives the address back."""
     async with open_database(url) as database:
@@ -149,12 +169,7 @@ async def check(log: Log, acknowledged: Acknowledged, copy: Path | None = None) 
     3. the log goes on: it takes an entry and publishes it;
     4. with `copy`: an export of it is accepted by our verifier and by somebody else's.
     """
-    hashes = [merkle.leaf_hash(leaf) for leaf in await log.leaves()]  # 1
-    lines = list(acknowledged.read())
-    entries = [(int(line[1]), bytes.fromhex(line[2])) for line in lines if line[0] == "entry"]
-    assert len({index for index, _ in entries}) == len(entries)
-    assert [(index, hashes[index]) for index, _ in entries] == entries
-    assert len(set(hashes)) == len(hashes)
+    hashes, lines = await present(log, acknowledged), list(acknowledged.read())  # 1
     grown = CompactRange()  # 2
     for size, head in sorted({(int(line[1]), line[2]) for line in lines if line[0] == "head"}):
         grown.extend(hashes[grown.size : size])
@@ -167,7 +182,17 @@ async def check(log: Log, acknowledged: Acknowledged, copy: Path | None = None) 
     if copy is not None:  # 4
         await export(log.store, copy)
         accepted(copy, len(hashes) + 1)
-    return len(entries)
+    return sum(line[0] == "entry" for line in lines)
+
+
+async def present(log: Log, acknowledged: Acknowledged) -> list[bytes]:
+    """Every acknowledged entry is there, once, and no number is missing; gives the hashes of all."""
+    hashes = [merkle.leaf_hash(leaf) for leaf in await log.leaves()]
+    entries = [(int(line[1]), bytes.fromhex(line[2])) for line in acknowledged.read() if line[0] == "entry"]
+    assert len({index for index, _ in entries}) == len(entries)
+    assert [(index, hashes[index]) for index, _ in entries] == entries
+    assert len(set(hashes)) == len(hashes)
+    return hashes
 
 
 async def published(store: Store) -> Checkpoint | None:

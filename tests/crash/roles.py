@@ -15,7 +15,7 @@ from sqlalchemy import event
 from audit.errors import AuditError
 from audit.publisher import Publisher
 from gateway.database import open_database
-from tests.crash.logs import Acknowledged, Log, draft, export, log_at, now, publisher_of
+from tests.crash.logs import Acknowledged, Log, Midnight, draft, export, log_at, now, publisher_of, year_of
 from tests.crash.steps import SteppedStore, Steps, counted_files, die
 
 _context = multiprocessing.get_context("forkserver")  # a fork of a process that has done nothing but import
@@ -129,3 +129,13 @@ async def copying(url: str, home: Path, step: Steps) -> None:
     """Export the log."""
     async with open_database(url) as database:
         await export(SteppedStore(database, step), home / "copy")
+
+
+async def new_year(url: str, home: Path, step: Steps) -> None:
+    """Append and publish in the last second of the log's year, and in the first of the next."""
+    acknowledged = Acknowledged(home / "acknowledged")
+    clock = Midnight(await year_of(url))
+    async with log_at(url, home / "signer", around=partial(SteppedStore, step=step), clock=clock) as log:
+        for clock.moment in (-1_000, 1_000):
+            acknowledged.entries(await log.append(3, time=clock()))
+            await log.publisher.publish_once(clock())

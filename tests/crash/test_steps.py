@@ -11,9 +11,26 @@ from typing import Any
 import pytest
 
 from audit.errors import AuditError
+from audit.evidence import verify_paths
+from audit.trust import Trust
 from audit.verify import verify_directory
-from tests.crash.logs import Acknowledged, accepted, check, create, export, foreign, log_at, now, vkey_of
-from tests.crash.roles import copying, day, start, stepwise
+from tests.crash.logs import (
+    SIGNER,
+    Acknowledged,
+    Midnight,
+    accepted,
+    check,
+    create,
+    export,
+    foreign,
+    foreign_size,
+    log_at,
+    now,
+    present,
+    vkey_of,
+    year_of,
+)
+from tests.crash.roles import copying, day, new_year, start, stepwise
 from tests.crash.steps import SteppedStore, Steps, counted_files, fail
 
 EVERY = {"begin", "statement", "commit", "committed", "fsync", "replace"}
@@ -66,6 +83,26 @@ async def test_at_every_step_of_a_day_one_log_survives_all_of_them(database_url:
     async with log_at(url, tmp_path / "signer") as log:
         assert await check(log, acknowledged, tmp_path / "copy") > 257
     assert days > 40
+
+
+async def test_at_every_step_of_a_new_year_the_next_shard_goes_on(database_url: str, tmp_path: Path) -> None:
+    """Closing a year and opening the next happen together or not at all; each year goes on from the one before."""
+    url, acknowledged = await create(database_url), Acknowledged(tmp_path / "acknowledged")
+    async for steps in killed(new_year, url, tmp_path):
+        assert set(steps) in (set(), EVERY)
+        clock = Midnight(await year_of(url), -500)
+        async with log_at(url, tmp_path / "signer", clock=clock) as log:
+            await present(log, acknowledged)
+            await log.append(1, time=clock())
+            assert await log.publisher.publish_once(clock())
+    async with log_at(url, tmp_path / "signer", clock=clock) as log:
+        await export(log.store, tmp_path / "copy")
+    years = sorted(path.parent for path in (tmp_path / "copy").glob("[0-9]*/checkpoint"))
+    assert len(years) > 3
+    for copy in (*years, tmp_path / "copy"):
+        foreign(copy, foreign_size(copy))
+    reports = verify_paths([tmp_path / "copy"], Trust((SIGNER.vkey,)))
+    assert [report.failed() for report in reports] == [[]] * (len(years) + 1)
 
 
 class Hasty(SteppedStore):
