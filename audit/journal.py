@@ -22,6 +22,8 @@ from audit.store import Store
 
 __all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
 
+import os
+GATHER=int(os.environ.get('GATHER','0'))
 _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
@@ -112,6 +114,11 @@ class Journal:
         while not (self._closing and not self._waiting):
             await self._news.wait()
             self._news.clear()
+            seen = -1
+            for _ in range(GATHER):
+                if len(self._waiting) <= seen: break
+                seen = len(self._waiting)
+                await asyncio.sleep(0)
             while batch := self._next_batch():
                 await self._commit(batch)
 

@@ -8,12 +8,13 @@ import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.base import Fetched, Outcome
 from policies.catalogue import Catalogue
 from policies.decision import Decision
 from policies.minimisation import Minimised
+from policies.verdicts import Ruling
 
 _STATES = {
     Outcome.found: "released",
@@ -32,8 +33,9 @@ _RETRY_SECONDS = 30
 
 def states(decision: Decision, fetched: Mapping[str, Fetched], minimised: Minimised) -> dict[str, str]:
     """The state of every dataset asked for."""
-    found = {verdict.field.partition(".")[0]: "withheld" for verdict in decision.verdicts}
-    for name in {verdict.field.partition(".")[0] for verdict in decision.granted}:
+    shape = _shape(decision.ruling)
+    found = dict.fromkeys(shape.asked, "withheld")
+    for name in shape.sources:
         state = _STATES[fetched[name].outcome]
         if state == "released" and not minimised.values.get(name):
             state = "withheld" if fetched[name].rows else "no_data"
@@ -51,10 +53,12 @@ def retry_after(fetched: Mapping[str, Fetched]) -> int:
     return min((each.retry_after for each in fetched.values() if each.retry_after is not None), default=_RETRY_SECONDS)
 
 
-def withheld(decision: Decision, minimised: Minimised) -> dict[str, str]:
+def withheld(decision: Decision, minimised: Minimised) -> Mapping[str, str]:
     """Every field that does not leave, with the reason as the recipient may hear it."""
-    found = {verdict.field: verdict.reason.public for verdict in decision.verdicts if not verdict.permit}
-    return found | {field: reason.public for field, reason in minimised.withheld.items()}
+    denied = decision.ruling.withheld
+    if not minimised.withheld:
+        return denied
+    return {**denied, **{field: reason.public for field, reason in minimised.withheld.items()}}
 
 
 def datasets(
@@ -67,8 +71,9 @@ def datasets(
     hidden: Mapping[str, str],
 ) -> dict[str, Any]:
     """Every dataset asked for, by name; `hidden` is what `withheld` gave."""
-    sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}
-    reasons = _by_dataset(hidden)
+    shape = _shape(decision.ruling)
+    sources = shape.sources
+    reasons = _by_dataset(hidden) if minimised.withheld else shape.withheld
     reduced = _by_dataset({field: how for field, how in minimised.transforms.items() if how != "clear"})
     known = catalogue.vocabulary.datasets
     found: dict[str, Any] = {}
@@ -94,6 +99,23 @@ def datasets(
             body["withheld"] = reasons[name]
         found[name] = body
     return found
+
+
+class _Shape(NamedTuple):
+    """What an answer owes to its ruling alone: the datasets asked for, their sources, the fields denied."""
+
+    asked: tuple[str, ...]
+    sources: Mapping[str, str | None]
+    withheld: Mapping[str, dict[str, str]]
+
+
+@lru_cache(maxsize=1_024)
+def _shape(ruling: Ruling) -> _Shape:
+    return _Shape(
+        asked=tuple(dict.fromkeys(verdict.field.partition(".")[0] for verdict in ruling.verdicts)),
+        sources={verdict.field.partition(".")[0]: verdict.source for verdict in ruling.granted},
+        withheld=_by_dataset(ruling.withheld),
+    )
 
 
 def _by_dataset(said: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -248,9 +248,8 @@ def _sealed(person: Snapshot, minimised: Minimised, seed: bytes, *, ref: str) ->
 def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:
     """What must still hold at commit: the epoch, the end of the authorisation, the counts."""
     catalogue, held = services.catalogue, person.authorisation
-    exchanges = {str(verdict.exchange).partition("@")[0] for verdict in decision.granted}
     repeated = case.wanted.repeat is not None and case.wanted.repeat.counted
-    counts = () if repeated else tuple((catalogue.window(name, now), catalogue.limit(name)) for name in exchanges)
+    counts = () if repeated else tuple((catalogue.window(name, now), catalogue.limit(name)) for name in decision.exchanges)
     return EpochGuard(
         epoch=decision.epoch,
         valid_until=held.valid_until if held else None,

@@ -14,12 +14,15 @@
 Every path that is not a permission is a denial with a named reason. Reads nothing but its arguments.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from policies.catalogue import Catalogue
 from policies.facts import Actor, Authorisation, Facts
 from policies.obligations import NEVER, applicable, parse, strictest
 from policies.reasons import Reason
 from policies.tables import Rule, Table, Terms, default, permission
-from policies.verdicts import Decision, Verdict
+from policies.verdicts import Decision, Ruling, Verdict
 from policies.vocabulary import INCIDENT_FREEZE, RESTRICTION, TOMBSTONE
 
 __all__ = ["Actor", "Authorisation", "Decision", "Facts", "Reason", "Verdict", "decide"]
@@ -43,29 +46,49 @@ _OTHER_STATES = {
 
 def decide(facts: Facts, catalogue: Catalogue) -> Decision:
     """Decide on every field asked for."""
-    names = sorted(set(facts.fields))
     table = catalogue.tables.get((facts.recipient, facts.purpose))
     stop = _stopped(facts) or _unserved(facts, catalogue)
     if stop is not None or table is None:
-        verdicts = [_default(name, stop or Reason.NO_EXCHANGE, catalogue) for name in names]
+        reason = stop or Reason.NO_EXCHANGE
+        ruling = Ruling(tuple(_default(name, reason, catalogue) for name in _names(facts.fields)))
     else:
-        verdicts = _by_table(facts, table, names=names, catalogue=catalogue)
-    return Decision(verdicts=tuple(verdicts), catalogue=catalogue.digest, epoch=facts.epoch)
+        ruling = _by_table(facts, table, catalogue=catalogue)
+    return Decision(ruling=ruling, catalogue=catalogue.digest, epoch=facts.epoch)
 
 
-def _by_table(facts: Facts, table: Table, *, names: list[str], catalogue: Catalogue) -> list[Verdict]:
+def _by_table(facts: Facts, table: Table, *, catalogue: Catalogue) -> Ruling:
     actor, held = facts.actor, facts.authorisation
     if actor is None or held is None:
         missing = Reason.ACTOR_MISSING if actor is None else Reason.NO_AUTHORISATION
-        return [_under(name, table, missing, catalogue) for name in names]
+        return _all_under(facts.fields, table, missing, catalogue)
     whole = _authority(held, table.basis, facts.now) if actor.kind in _KINDS else Reason.ACTOR_UNKNOWN
     if whole is not None:
-        return [_under(name, table, whole, catalogue) for name in names]
-    closed = [_terms(facts, actor, terms) for terms in table.terms]
+        return _all_under(facts.fields, table, whole, catalogue)
+    closed = tuple([_terms(facts, actor, terms) for terms in table.terms])
     hidden = _hidden(facts.flags, held, catalogue)
-    flags = facts.flags or frozenset()
-    verdicts = []
-    for name in names:
+    given = _Given(held.fields, held.explicit, tuple(sorted(held.floors.items())))
+    line = (facts.recipient, facts.purpose)
+    return _ruling(facts.fields, given, closed, hidden, facts.flags or frozenset(), line, catalogue)
+
+
+class _Given(NamedTuple):
+    fields: frozenset[str]
+    explicit: frozenset[str]
+    floors: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=1_024)  # many persons give the same; who is asked about, when and how often was looked at before
+def _ruling(
+    fields: tuple[str, ...],
+    held: _Given,
+    closed: tuple[Reason | None, ...],
+    hidden: Reason | None,
+    flags: frozenset[str],
+    line: tuple[str, str],
+    catalogue: Catalogue,
+) -> Ruling:
+    table, verdicts = catalogue.tables[line], []
+    for name in _names(fields):
         rule = table.rules.get(name)
         if rule is None:
             known = name in catalogue.vocabulary.fields
@@ -75,7 +98,11 @@ def _by_table(facts: Facts, table: Table, *, names: list[str], catalogue: Catalo
         if verdict.permit:
             verdict = _situation(rule, flags, hidden) or verdict
         verdicts.append(verdict)
-    return verdicts
+    return Ruling(tuple(verdicts))
+
+
+def _names(fields: tuple[str, ...]) -> list[str]:
+    return sorted(set(fields))
 
 
 def _stopped(facts: Facts) -> Reason | None:
@@ -130,7 +157,7 @@ def _frequency(uses: int | None, limit: int) -> Reason | None:
     return Reason.FREQUENCY_EXCEEDED if uses >= limit else None
 
 
-def _open(rule: Rule, held: Authorisation, closed: Reason | None) -> Verdict:
+def _open(rule: Rule, held: _Given, closed: Reason | None) -> Verdict:
     if closed is not None:
         return rule.denied[closed]
     if rule.barred is not None:
@@ -140,7 +167,7 @@ def _open(rule: Rule, held: Authorisation, closed: Reason | None) -> Verdict:
         return rule.denied[Reason.NOT_AUTHORISED]
     if rule.explicit and name not in held.explicit:
         return rule.denied[Reason.EXPLICIT_MISSING]
-    floor = held.floors.get(name)
+    floor = dict(held.floors).get(name)
     return rule.permit if floor is None else _lowered(rule, floor)
 
 
@@ -175,6 +202,10 @@ def _situation(rule: Rule, flags: frozenset[str], hidden: Reason | None) -> Verd
     if not rule.present <= flags or rule.absent & flags:
         return rule.denied[Reason.NEED_UNMET]
     return None
+
+
+def _all_under(fields: tuple[str, ...], table: Table, reason: Reason, catalogue: Catalogue) -> Ruling:
+    return Ruling(tuple(_under(name, table, reason, catalogue) for name in _names(fields)))
 
 
 def _under(name: str, table: Table, reason: Reason, catalogue: Catalogue) -> Verdict:

@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from policies.catalogue import Catalogue
 from policies.errors import CatalogueMismatch
 from policies.nir import carries_nir
-from policies.obligations import Obligation
+from policies.obligations import NEVER
 from policies.reasons import Reason
 from policies.transformations import Pseudonymise, Transform, transform
 from policies.values import CHECKS
-from policies.verdicts import Decision
+from policies.verdicts import Decision, Ruling
 from policies.vocabulary import FieldType
 
 Row = Mapping[str, Any]
@@ -73,8 +73,7 @@ def minimise(
     values: dict[str, list[dict[str, Any]]] = {}
     transforms: dict[str, str] = {}
     withheld: dict[str, Reason] = {}
-    permitted = tuple((verdict.field, verdict.obligation) for verdict in decision.granted)
-    for plan in _plans(catalogue, permitted):
+    for plan in _plans(catalogue, decision.ruling):
         rows = records.get(plan.dataset)
         if rows is None:
             continue
@@ -93,12 +92,13 @@ def minimise(
 
 
 @lru_cache(maxsize=256)
-def _plans(catalogue: Catalogue, permitted: tuple[tuple[str, Obligation], ...]) -> tuple[_Plan, ...]:
+def _plans(catalogue: Catalogue, ruling: Ruling) -> tuple[_Plan, ...]:
     steps: dict[str, list[_Step]] = {}
-    for name, obligation in permitted:
-        known = catalogue.vocabulary.fields[name]
+    for verdict in ruling.granted:
+        known = catalogue.vocabulary.fields[verdict.field]
+        obligation = verdict.obligation or NEVER  # a permission has one
         step = _Step(
-            name=name,
+            name=known.name,
             conforms=CHECKS[known.type],
             nullable=known.nullable,
             obligation=str(obligation),

@@ -29,23 +29,19 @@ class Verdict:
     reads: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """The verdicts on every field asked for, sorted by field, with the catalogue and epoch they rest on."""
+@dataclass(frozen=True, eq=False)
+class Ruling:
+    """The verdicts on every field asked for, sorted by field, and the views of them; the same for many persons.
+
+    Compared and hashed by identity, so that what follows from a ruling may be remembered with it.
+    """
 
     verdicts: tuple[Verdict, ...]
-    catalogue: str
-    epoch: int
 
     @cached_property
     def granted(self) -> tuple[Verdict, ...]:
         """The verdicts that permit."""
         return tuple(verdict for verdict in self.verdicts if verdict.permit)
-
-    @property
-    def permitted(self) -> tuple[str, ...]:
-        """The fields that may leave."""
-        return tuple(verdict.field for verdict in self.granted)
 
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
@@ -58,22 +54,71 @@ class Decision:
                 fields.add(verdict.reads)
         return {source: tuple(sorted(fields)) for source, fields in asked.items()}
 
-    @property
+    @cached_property
     def exchanges(self) -> tuple[str, ...]:
-        """The ids of the exchanges that a release under this decision uses: what a frequency counts."""
+        """The ids of the exchanges that a release uses: what a frequency counts."""
         return tuple(sorted({str(verdict.exchange).partition("@")[0] for verdict in self.granted}))
 
-    def permits(self) -> dict[str, list[str]]:
+    @cached_property
+    def permits(self) -> Mapping[str, list[str]]:
         """The fields permitted, per exchange and version."""
         return _grouped((str(verdict.exchange), verdict.field) for verdict in self.granted)
 
-    def denials(self) -> dict[str, list[str]]:
+    @cached_property
+    def denials(self) -> Mapping[str, list[str]]:
         """The fields denied, per true reason: for the journal and the person, not for the recipient."""
         return _grouped((verdict.reason.value, verdict.field) for verdict in self.verdicts if not verdict.permit)
 
-    def told(self) -> dict[str, list[str]]:
+    @cached_property
+    def withheld(self) -> Mapping[str, str]:
+        """Every field denied, with the reason as the recipient may hear it."""
+        return {verdict.field: verdict.reason.public for verdict in self.verdicts if not verdict.permit}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A ruling for one person at one moment: with the catalogue and the epoch it rests on."""
+
+    ruling: Ruling
+    catalogue: str
+    epoch: int
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One per field asked for, sorted by field."""
+        return self.ruling.verdicts
+
+    @property
+    def granted(self) -> tuple[Verdict, ...]:
+        """The verdicts that permit."""
+        return self.ruling.granted
+
+    @property
+    def permitted(self) -> tuple[str, ...]:
+        """The fields that may leave."""
+        return tuple(verdict.field for verdict in self.granted)
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """See `Ruling`."""
+        return self.ruling.sources
+
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """See `Ruling`."""
+        return self.ruling.exchanges
+
+    def permits(self) -> Mapping[str, list[str]]:
+        """See `Ruling`."""
+        return self.ruling.permits
+
+    def denials(self) -> Mapping[str, list[str]]:
+        """See `Ruling`."""
+        return self.ruling.denials
+
+    def told(self) -> Mapping[str, list[str]]:
         """The fields denied, per reason as the recipient may hear it."""
-        return _grouped((verdict.reason.public, verdict.field) for verdict in self.verdicts if not verdict.permit)
+        return _grouped((reason, field) for field, reason in self.ruling.withheld.items())
 
     def to_json(self) -> bytes:
         """Write the decision to canonical bytes, the same for the same facts and catalogue."""

@@ -15,10 +15,10 @@ DECISION = [
     Mutant(
         "purpose defaulted",
         "decision",
-        "    names = sorted(set(facts.fields))\n",
-        "    names = sorted(set(facts.fields))\n"
+        "    table = catalogue.tables.get((facts.recipient, facts.purpose))\n",
         "    known = facts.purpose if facts.purpose in catalogue.purposes else 'alpha.one'\n"
-        "    facts = __import__('dataclasses').replace(facts, purpose=known)\n",
+        "    facts = __import__('dataclasses').replace(facts, purpose=known)\n"
+        "    table = catalogue.tables.get((facts.recipient, facts.purpose))\n",
         see.purposes_and_recipients_are_exact,
     ),
     Mutant(
@@ -326,8 +326,8 @@ DECISION = [
     Mutant(
         "order of the request kept",
         "decision",
-        "sorted(set(facts.fields))",
-        "list(dict.fromkeys(facts.fields))",
+        "sorted(set(fields))",
+        "list(dict.fromkeys(fields))",
         see.a_decision_says_what_decided,
     ),
 ]
