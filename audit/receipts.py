@@ -6,6 +6,7 @@ The note has the form of a checkpoint, of origin `<origin>/receipt`, so it can n
 """
 
 import base64
+import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -114,4 +115,4 @@ def _verify(receipt: Mapping[str, Any], vkeys: Sequence[Vkey]) -> dict[str, Any]
 
 
 def _text(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
+    return binascii.b2a_base64(digest, newline=False).decode()

@@ -13,6 +13,7 @@ from typing import Any
 from connectors import api_particulier, france_travail, rdv_insertion
 from connectors.base import Ask, Clock, Connector, Fetched, Health, Outcome, now_ms, same_for_all
 from connectors.errors import ConnectorConfigInvalid, SourceUnknown
+from connectors.watch import Watch
 
 _GRACE = 0.05  # a connector keeps the deadline itself; the registry's own is for one that does not
 
@@ -40,6 +41,7 @@ class Registry:
     def __init__(self, sources: Mapping[str, Connector], *, clock: Clock = now_ms) -> None:
         self.sources: Mapping[str, Connector] = MappingProxyType(dict(sources))
         self._clock = clock
+        self._watch = Watch()
 
     async def fetch(self, asks: Mapping[str, Ask], *, deadline: float) -> Mapping[str, Mapping[str, Fetched]]:
         """Every source's answer before `deadline` (loop time); raises SourceUnknown only."""
@@ -53,13 +55,17 @@ class Registry:
         return dict(zip(asks, answers, strict=True))
 
     async def _one(self, source: str, ask: Ask, deadline: float) -> Mapping[str, Fetched]:
+        task = self._watch.begin(deadline + _GRACE)
         try:
-            async with asyncio.timeout_at(deadline + _GRACE):
-                return await self.sources[source].fetch(ask, deadline=deadline)
-        except TimeoutError:
+            return await self.sources[source].fetch(ask, deadline=deadline)
+        except asyncio.CancelledError:
+            if not self._watch.timed_out(task):
+                raise
             detail = "deadline"
         except Exception:  # noqa: BLE001  the text of an unforeseen error may hold a value: only its code goes on
             detail = "connector_failed"
+        finally:
+            self._watch.end(task)
         return same_for_all(ask, Outcome.unavailable, detail=detail, collected_at=self._clock())
 
     def health(self) -> Mapping[str, Health]:
@@ -68,5 +74,6 @@ class Registry:
 
     async def close(self) -> None:
         """Give every connection back."""
+        self._watch.close()
         for connector in self.sources.values():
             await connector.close()

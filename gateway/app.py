@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 
 from gateway.api.authorisations import post_authorisation_request
 from gateway.api.catalogue import get_catalogue
-from gateway.api.exchanges import post_exchange
+from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
 from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
 from gateway.api.subjects import post_subject
@@ -47,7 +47,7 @@ def build_app(services: Services) -> Edge:
 
     router = Router(
         routes=[
-            Route("/v1/exchanges", post_exchange, methods=["POST"]),
+            Route("/v1/exchanges", PostExchange(), methods=["POST"]),
             Route("/v1/subjects", post_subject, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),

@@ -27,7 +27,7 @@ async def post_authorisation_request(request: Request) -> Response:
     caller = await services.verifier.caller(request.headers.raw, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
-    asked = parse(AuthorisationRequest, await read_body(request))
+    asked = parse(AuthorisationRequest, await read_body(request.headers, request.receive))
     asked.subject.exactly_one("/subject")
     done = await ask(
         services,

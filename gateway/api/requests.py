@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from consent.identifiers import KINDS
 from gateway.problems import Refusal
@@ -37,36 +37,45 @@ class Person(Body):
             raise Refusal("malformed_request", errors=[{"pointer": pointer, "reason": "pseudonym_or_reference"}])
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
     """The raw body of a request that says it is JSON."""
-    if request.headers.get("content-type", "").split(";", 1)[0].strip().lower() != "application/json":
+    if headers.get("content-type", "").split(";", 1)[0].strip().lower() != "application/json":
         raise Refusal("unsupported_media_type")
-    return await read_raw(request)
+    return await read_raw(receive)
 
 
-async def read_raw(request: Request) -> bytes:
+async def read_raw(receive: Receive) -> bytes:
     """The raw body, at most 64 KiB."""
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BODY:
-                raise Refusal("body_too_large")
-    except ClientDisconnect:
-        raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "interrupted"}]) from None
-    return bytes(raw)
+    raw, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "interrupted"}])
+        raw += message.get("body", b"")
+        if len(raw) > MAX_BODY:
+            raise Refusal("body_too_large")
+        more = message.get("more_body", False)
+    return raw
 
 
 def parse(model: type[T], raw: bytes) -> T:
     """The body as `model`; raises `malformed_request` with one pointer (RFC 6901) per mistake."""
     try:
         content = orjson.loads(raw)
-        json.loads(raw, object_pairs_hook=_once)  # orjson keeps the last of two members without a word
+        if raw.count(b":") != _members(content):  # orjson keeps the last of two members without a word
+            json.loads(raw, object_pairs_hook=_once)
         return model.model_validate(content)
     except (orjson.JSONDecodeError, RecursionError):
         raise Refusal("malformed_request", errors=[{"pointer": "", "reason": "not_json"}]) from None
     except ValidationError as error:
         raise Refusal("malformed_request", errors=_mistakes(error)) from None
+
+
+def _members(content: Any) -> int:
+    """How many members the objects of `content` have: as many as there are colons, when none stands in a text."""
+    if isinstance(content, dict):
+        return len(content) + sum(_members(each) for each in content.values() if isinstance(each, (dict, list)))
+    return sum(map(_members, content)) if isinstance(content, list) else 0
 
 
 def _once(members: list[tuple[str, Any]]) -> None:

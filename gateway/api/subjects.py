@@ -25,7 +25,7 @@ async def post_subject(request: Request) -> Response:
     caller = await services.verifier.caller(request.headers.raw, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("subjects:write")
-    asked = parse(SubjectRequest, await read_body(request))
+    asked = parse(SubjectRequest, await read_body(request.headers, request.receive))
     if "nir" in asked.identifiers and "subjects:nir" not in caller.scopes:
         raise Refusal("identifier_not_accepted", errors=[{"pointer": "/identifiers/nir", "reason": "scope"}])
     linked = await services.people.link(

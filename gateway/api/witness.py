@@ -17,7 +17,7 @@ async def post_checkpoint(request: Request) -> Response:
     if not services.pace.allows(address, services.clock()):
         raise Refusal("too_many_requests", headers={"Retry-After": "1"}, retry_after=1)
     try:
-        lines = await witness.add_checkpoint(await read_raw(request), now=services.clock())
+        lines = await witness.add_checkpoint(await read_raw(request.receive), now=services.clock())
     except SizeConflict as conflict:
         request.scope["line"]["code"] = conflict.code
         return Response(f"{conflict.size}\n", 409, headers={"Content-Type": "text/x.tlog.size"})
