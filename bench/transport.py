@@ -26,7 +26,7 @@ import uvloop
 from connectors.api_particulier import build
 from connectors.base import Ask, AskActor
 from connectors.http import PartnerTransport
-from connectors.pool import WHOLE_BODY, AiohttpPool
+from connectors.pool import AiohttpPool
 from connectors.request import Endpoint
 
 BODY = orjson.dumps(
@@ -125,8 +125,8 @@ async def measure(base: str) -> None:
         return (await on_ours.get(url, headers=sent)).json()
 
     async def call_ours() -> object:
-        response = await ours.handle_async_request(endpoint.request(headers, query=QUERY))
-        return orjson.loads(response.extensions[WHOLE_BODY])
+        _status, _headers, body = await ours.answer(endpoint.request(headers, query=QUERY))
+        return orjson.loads(body)
 
     async def call_aiohttp() -> object:
         async with raw.get(url, headers=sent) as response:

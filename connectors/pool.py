@@ -7,7 +7,7 @@ Its errors carry a code of `base.DETAILS` and nothing else: no address, header o
 """
 
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Self, cast
 
@@ -17,8 +17,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 MAX_ANSWER = 1 << 20
-WHOLE_BODY = "passerelle.body"
-"""The response extension under which the whole body is found without walking httpx's decoders (ADR 0004)."""
+Target = tuple[bytes, bytes, int | None, bytes]
+"""Scheme, host, port, path with query."""
+
+Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]
+"""Status, headers as they came, whole body."""
 
 _OURS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # sent only when the request carries them
 
@@ -47,7 +50,7 @@ class PoolResponse:
         self.status = status
         self.headers = headers
         self.stream = Body(body)
-        self.extensions = {WHOLE_BODY: body}
+        self.extensions: dict[str, object] = {}
 
 
 class AiohttpPool:
@@ -82,42 +85,60 @@ class AiohttpPool:
         return self._session
 
     async def handle_async_request(self, request: httpcore.Request) -> PoolResponse:
-        """Send `request`, read the whole answer, give the connection back."""
+        """As httpx calls it: send `request`, read the whole answer, give the connection back."""
+        body = None
+        if request.method != b"GET":
+            body = b"".join([part async for part in cast("AsyncIterable[bytes]", request.stream)])
+        parts, method, headers = request.url, request.method.decode(), request.headers
+        target = (parts.scheme, parts.host, parts.port, parts.target)
+        status, raw, whole = await self.answer(method, target, headers, body=body, timeout=self._time_out(request))
+        return PoolResponse(status=status, headers=raw, body=whole)
+
+    async def answer(
+        self,
+        method: str,
+        target: Target,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        body: bytes | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109  aiohttp's own
+    ) -> Answer:
+        """The same without httpx's types; raises httpcore's errors."""
         try:
-            return await self._send(request)
+            return await self._send(method, target, headers, body=body, timeout=timeout or self._timeout)
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             failure = _named(error)
         raise failure  # outside the handler: the library's error, which holds the address, is not chained
 
-    async def _send(self, request: httpcore.Request) -> PoolResponse:
+    async def _send(
+        self,
+        method: str,
+        target: Target,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        body: bytes | None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  idem
+    ) -> Answer:
         session = self._session or self._open()
-        target = request.url
-        path, _, query = target.target.decode().partition("?")
+        scheme, host, port, path_and_query = target
+        path, _, query = path_and_query.decode().partition("?")
         url = URL.build(
-            scheme=target.scheme.decode(),
-            host=target.host.decode(),
-            port=target.port,
-            path=path,
-            query_string=query,
-            encoded=True,
+            scheme=scheme.decode(), host=host.decode(), port=port, path=path, query_string=query, encoded=True
         )
-        body = None
-        if request.method != b"GET":
-            body = b"".join([part async for part in cast("AsyncIterable[bytes]", request.stream)])
         response = await session.request(
-            request.method.decode(),
+            method,
             url,
-            headers=CIMultiDict([(name.decode(), value.decode("latin-1")) for name, value in request.headers]),
+            headers=CIMultiDict([(name.decode(), value.decode("latin-1")) for name, value in headers]),
             data=body,
             allow_redirects=False,
-            timeout=self._time_out(request),
+            timeout=timeout,
         )
         try:
             whole = await self._whole(response)
         except BaseException:
             response.close()  # the rest is never read: the connection cannot be used again
             raise
-        return PoolResponse(status=response.status, headers=response.raw_headers, body=whole)
+        return response.status, response.raw_headers, whole
 
     def _time_out(self, request: httpcore.Request) -> aiohttp.ClientTimeout:
         """The time-outs an AsyncClient sets, if it does; a connector bounds the whole call instead."""
