@@ -249,7 +249,8 @@ def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot
     """What must still hold at commit: the epoch, the end of the authorisation, the counts."""
     catalogue, held = services.catalogue, person.authorisation
     repeated = case.wanted.repeat is not None and case.wanted.repeat.counted
-    counts = () if repeated else tuple((catalogue.window(name, now), catalogue.limit(name)) for name in decision.exchanges)
+    used = () if repeated else decision.exchanges
+    counts = tuple((catalogue.window(name, now), catalogue.limit(name)) for name in used)
     return EpochGuard(
         epoch=decision.epoch,
         valid_until=held.valid_until if held else None,

@@ -64,30 +64,32 @@ def _by_table(facts: Facts, table: Table, *, catalogue: Catalogue) -> Ruling:
     whole = _authority(held, table.basis, facts.now) if actor.kind in _KINDS else Reason.ACTOR_UNKNOWN
     if whole is not None:
         return _all_under(facts.fields, table, whole, catalogue)
-    closed = tuple([_terms(facts, actor, terms) for terms in table.terms])
-    hidden = _hidden(facts.flags, held, catalogue)
-    given = _Given(held.fields, held.explicit, tuple(sorted(held.floors.items())))
-    line = (facts.recipient, facts.purpose)
-    return _ruling(facts.fields, given, closed, hidden, facts.flags or frozenset(), line, catalogue)
+    alike = _Held(
+        fields=held.fields,
+        explicit=held.explicit,
+        floors=tuple(sorted(held.floors.items())),
+        closed=tuple([_terms(facts, actor, terms) for terms in table.terms]),
+        hidden=_hidden(facts.flags, held, catalogue),
+        flags=facts.flags or frozenset(),
+    )
+    return _ruling(facts.fields, alike, (facts.recipient, facts.purpose), catalogue)
 
 
-class _Given(NamedTuple):
+class _Held(NamedTuple):
+    """What the fields depend on, the same for many persons."""
+
     fields: frozenset[str]
     explicit: frozenset[str]
     floors: tuple[tuple[str, str], ...]
+    closed: tuple[Reason | None, ...]
+    hidden: Reason | None
+    flags: frozenset[str]
 
 
-@lru_cache(maxsize=1_024)  # many persons give the same; who is asked about, when and how often was looked at before
-def _ruling(
-    fields: tuple[str, ...],
-    held: _Given,
-    closed: tuple[Reason | None, ...],
-    hidden: Reason | None,
-    flags: frozenset[str],
-    line: tuple[str, str],
-    catalogue: Catalogue,
-) -> Ruling:
-    table, verdicts = catalogue.tables[line], []
+@lru_cache(maxsize=1_024)
+def _ruling(fields: tuple[str, ...], held: _Held, line: tuple[str, str], catalogue: Catalogue) -> Ruling:
+    table, closed, hidden, flags = catalogue.tables[line], held.closed, held.hidden, held.flags
+    verdicts = []
     for name in _names(fields):
         rule = table.rules.get(name)
         if rule is None:
@@ -157,7 +159,7 @@ def _frequency(uses: int | None, limit: int) -> Reason | None:
     return Reason.FREQUENCY_EXCEEDED if uses >= limit else None
 
 
-def _open(rule: Rule, held: _Given, closed: Reason | None) -> Verdict:
+def _open(rule: Rule, held: _Held, closed: Reason | None) -> Verdict:
     if closed is not None:
         return rule.denied[closed]
     if rule.barred is not None:

@@ -73,9 +73,9 @@ def parse(model: type[T], raw: bytes) -> T:
 
 def _members(content: Any) -> int:
     """How many members the objects of `content` have: as many as there are colons, when none stands in a text."""
-    if isinstance(content, dict):
-        return len(content) + sum(_members(each) for each in content.values() if isinstance(each, (dict, list)))
-    return sum(map(_members, content)) if isinstance(content, list) else 0
+    own = len(content) if isinstance(content, dict) else 0
+    parts = content.values() if own else content if isinstance(content, list) else ()
+    return own + sum(_members(each) for each in parts if isinstance(each, dict | list))
 
 
 def _once(members: list[tuple[str, Any]]) -> None:
