@@ -44,18 +44,21 @@ class Trust:
     def following(self, keys: str) -> "Trust":
         """Go on to the keys that took over from those believed, as the list `keys` of a log states under both."""
         notes = [one.succession for one in succession.from_json(keys) if one.succession]
-        held = (*self.vkeys, *(log.vkey for log in (self.policy.logs if self.policy else ())))
-        return replace(self, vkeys=tuple(dict.fromkeys((*self.vkeys, *succession.follow(map(_base, held), notes)))))
+        return self._with(succession.follow(self._held(), notes))
 
     def preceding(self, keys: str) -> "Trust":
         """Go back to the keys from which those believed took over: for heads that are compared with the tree anyway."""
-        said = sorted((succession.read(one.succession) for one in succession.from_json(keys) if one.succession),
-                      key=lambda one: -one.since)  # fmt: skip
-        believed = list(map(_base, self.vkeys))
-        for one in said:
-            if one.key in believed:
-                believed.append(one.former)
-        return replace(self, vkeys=tuple(dict.fromkeys((*self.vkeys, *believed))))
+        said = [succession.read(one.succession) for one in succession.from_json(keys) if one.succession]
+        believed = self._held()
+        for one in sorted(said, key=lambda one: -one.since):
+            believed += [one.former] if one.key in believed else []
+        return self._with(believed)
+
+    def _held(self) -> list[Vkey]:
+        return [_base(vkey) for vkey in (*self.vkeys, *(log.vkey for log in (self.policy.logs if self.policy else ())))]
+
+    def _with(self, vkeys: Iterable[Vkey]) -> "Trust":
+        return replace(self, vkeys=tuple(dict.fromkeys((*self.vkeys, *vkeys))))
 
     def cosigners(self, note: str) -> dict[str, int]:
         """Give the policy's witnesses that cosigned a note, by their names there, with the time in seconds."""

@@ -65,8 +65,8 @@ class _Verification:
 
     def fail(self, name: str, detail: str) -> None:
         """Note that a check failed; the first reason stays."""
-        if self.found.get(name, (None, ""))[0] is not False:
-            self.found[name] = (False, detail)
+        known = self.found.get(name)
+        self.found[name] = known if known and known[0] is False else (False, detail)
 
     def tell(self, name: str, detail: str, *, ok: bool | None = True) -> None:
         """Note that a check held, or could not be made, unless it has failed."""

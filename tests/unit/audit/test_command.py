@@ -1,8 +1,10 @@
 """`python -m audit verify`: every kind of file, judged with what one holds; 0 held, 1 failed, 2 cannot be read."""
 
 import base64
+import importlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -178,6 +180,9 @@ def test_two_checkpoints_of_two_histories(given):
     bridge = given.file("bridge", proofs.write_consistency(300, path, given.note(606)))
     assert given.failed(old, fork, "--vkey", given.vkey) == ["extension"]
     assert given.failed(fork, new, bridge, "--vkey", given.vkey) == ["extension"]
+    between = given.file("between", given.note(400))
+    status, told, _ = given.run(between, new, bridge, "--vkey", given.vkey)
+    assert (status, told["reports"][0]["checks"][2]["ok"]) == (0, None)
     assert given.failed(fork, given.log, "--vkey", given.vkey) == ["extension"]
     longer = given.file("longer", given.note(700, root=b"\7" * 32))
     assert given.failed(longer, given.log, "--vkey", given.vkey) == ["extension"]  # rolled back
@@ -342,7 +347,7 @@ def test_the_verifier_needs_audit_and_cryptography_alone(given):
     assert subprocess.run([*command, str(given.log)], capture_output=True, check=False).returncode == 1
 
 
-def test_python_dash_m_audit_is_the_same_command(given):
+def test_python_dash_m_audit_is_the_same_command(given, monkeypatch):
     """As an auditor types it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -351,6 +356,11 @@ def test_python_dash_m_audit_is_the_same_command(given):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "every check made held" in done.stdout
+    importlib.import_module("audit.__main__")  # as each of its processes does: nothing runs
+    monkeypatch.setattr(sys, "argv", ["audit", "verify", str(given.home / "nowhere")])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("audit", run_name="__main__")
+    assert ended.value.code == 2
 
 
 def test_several_processes_say_the_same(given, monkeypatch):

@@ -101,6 +101,18 @@ async def test_nothing_of_a_lie_is_kept(sqlite_log, tmp_path, what):
     assert verify_paths([tmp_path], trust_of(sqlite_log))[0].ok
 
 
+async def test_a_copy_that_broke_off_goes_on(sqlite_log, tmp_path):
+    """What was written before stays as it is; the checkpoint was not, so nothing was claimed."""
+    await grow(sqlite_log, 600)
+    second = {"entries": lambda data, index: data if index == 0 else data[:-1]}
+    with pytest.raises(MirrorRefused):
+        await copy_log(Liar(source_of(sqlite_log), **second), tmp_path, trust_of(sqlite_log))
+    assert (tmp_path / "tile/entries/000").is_file()
+    assert not (tmp_path / "checkpoint").exists()
+    await copy_log(source_of(sqlite_log), tmp_path, trust_of(sqlite_log))
+    assert verify_paths([tmp_path], trust_of(sqlite_log))[0].ok
+
+
 async def test_a_checkpoint_of_another_key_is_refused(sqlite_log, tmp_path):
     """The keys are the ones one holds."""
     await grow(sqlite_log, 10)

@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import sys
 
 import pytest
 
@@ -156,7 +157,7 @@ def test_a_cosignature_that_does_not_hold_refuses_the_head(tmp_path):
     assert kept.verify().failed() == ["witnesses"]
 
 
-def test_dates_of_an_authority_are_checked_under_the_roots_one_holds(tmp_path, tmp_path_factory):
+def test_dates_of_an_authority_are_checked_under_the_roots_one_holds(tmp_path, tmp_path_factory, monkeypatch):
     """Tokens over heads of this log are accepted, and bound the times of what they cover; others are told."""
     kept = Kept(tmp_path, [NOW] * 5)
     tsa = authority(tmp_path_factory.mktemp("authority") / "tsa")
@@ -167,6 +168,9 @@ def test_dates_of_an_authority_are_checked_under_the_roots_one_holds(tmp_path, t
     put(tmp_path / "timestamps/3.tsr", token)
     assert kept.told()["timestamps"].ok is None
     assert kept.told(roots=roots)["timestamps"].ok is True
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "rfc3161_client", None)
+        assert kept.told(roots=roots)["timestamps"].detail == "rfc3161-client is not installed"
     put(tmp_path / "timestamps/4.tsr", token)
     assert kept.verify(roots=roots).failed() == ["timestamps"]
     (tmp_path / "timestamps/4.tsr").rename(tmp_path / "timestamps/9.tsr")

@@ -238,6 +238,14 @@ def test_an_empty_log_is_nobodys_log(tmp_path):
     assert verify_directory(tmp_path, SIGNER.vkey).ok
 
 
+def test_a_log_of_three_levels_is_climbed_to_its_root(tmp_path):
+    """65,536 entries fill a tile of tiles; a bit of any level is told."""
+    write(tmp_path, leaves_of([entry("log.created", origin=ORIGIN), *(entry("later.type") for _ in range(65_600))]))
+    assert verify_directory(tmp_path, SIGNER.vkey).ok
+    flip("tile/2/000.p/1", 3)(tmp_path)
+    assert rejected_by(tmp_path)[0] == "tiles"
+
+
 REF = "9" * 32
 CREATED = entry("log.created", origin=ORIGIN)
 STALE = NOW - 15 * 60_000 - 1
