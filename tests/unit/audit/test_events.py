@@ -27,6 +27,11 @@ SAMPLES = {
         "origin": "journal.example/2026", "minimum": 512, "months": 36, "whole": True,
         "justification": "internal_control",
     },
+    "erasure.requested": {"erasure": ID, "bound": "a" * 43},
+    "erasure.approved": {"erasure": ID, "key": "A" * 44, "signature": "A" * 86 + "==", "due": TIME},
+    "erasure.cancelled": {"erasure": ID},
+    "erasure.executed": {"erasure": ID, "forget_at": TIME},
+    "erasure.forgotten": {"erasure": ID},
     "key.rotated": {
         "use": "log", "name": "journal.example", "key": "A" * 44, "former": "B" * 44, "by_former": "A" * 86 + "==",
         "by_key": "A" * 86 + "==",
