@@ -40,7 +40,7 @@ class Report:
     def lines(self) -> list[str]:
         """Write it for people, the verdict last."""
         whose = "" if self.key_given else " (with the key found beside it: compare it with one you hold)"
-        verdict = f"{self.about}: {'every check made held' if self.ok else 'NOT INTACT'}{whose}"
+        verdict = f"{self.about}: {'intact, every check made held' if self.ok else 'NOT INTACT'}{whose}"
         return [*map(str, self.checks), verdict]
 
     def as_json(self) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_an_honest_log_passes_every_check(honest):
     assert [check.number for check in report.checks] == list(range(1, len(CHECKS) + 1))
     assert (report.facts["origin"], report.facts["size"], report.key_given) == (ORIGIN, 606, True)
     assert str(report.checks[0]) == f" 1. checkpoint      ok          {ORIGIN}, 606 entries"
-    assert report.lines()[-1] == f"{ORIGIN}, 606 entries: every check made held"
+    assert report.lines()[-1] == f"{ORIGIN}, 606 entries: intact, every check made held"
 
 
 def test_a_key_from_the_directory_itself_is_told(honest):

@@ -23,11 +23,16 @@ INTERNAL = {
     "catalogue_invalid", "connector_config_invalid", "durability_refused", "export_refused", "facts_invalid",
     "journal_inconsistent", "key_refused", "sandbox_people_invalid", "rotation_refused", "retention_refused",
     # the publisher's and the verifiers', outside requests
-    "note_invalid", "not_published", "receipt_invalid", "signer_refused",
+    "note_invalid", "receipt_invalid", "signer_refused", "log_contradicted", "nothing_to_verify", "proof_invalid",
+    "filter_refused", "mirror_refused", "seal_broken", "timestamp_refused", "timestamp_unchecked",
+    # the witnesses': the norm gives their answers plain texts (gateway/api/witness.py)
+    "contradiction_claimed", "size_conflict", "submission_refused", "witness_answer_invalid", "witness_policy_invalid",
+    "witness_unavailable",
     # faults of ours when they happen in a request: 500 is the honest answer
     "catalogue_mismatch", "entry_invalid", "key_unusable", "not_canonical", "source_unknown",
     # transitions that only the person's pages and the operator's commands carry out
-    "flag_unknown", "not_entitled",
+    "flag_unknown", "not_entitled", "erasure_closed", "erasure_not_due", "erasure_pending", "erasure_unknown",
+    "erasure_unsigned", "officer_refused",
 }  # fmt: skip
 
 
