@@ -66,6 +66,11 @@ _AUTHORISATION = Event(
     subject="required",
 )
 
+_RIGHT: Mapping[str, Form] = {
+    "request": forms.hex128,
+    "right": one_of("access", "portability", "rectification", "restriction", "objection", "erasure"),
+}
+
 _EXCHANGE: Mapping[str, Form] = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
 
 EVENTS: Mapping[str, Event] = {
@@ -89,7 +94,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "key.retired": Event({"use": _USE, "name": forms.origin, "key": forms.public_key}),
     "log.read": Event(
-        {"what": one_of("bundles", "extract", "person_proof")},
+        {"what": one_of("bundles", "extract", "person_proof", "archive")},
         {"log": forms.origin, "first": forms.count, "end": forms.count, "org": forms.slug, "actor": forms.actor},
         subject="allowed",  # a list of one person's entries is an entry of that list
     ),
@@ -135,6 +140,20 @@ EVENTS: Mapping[str, Event] = {
     "erasure.cancelled": Event({"erasure": forms.hex128}),
     "erasure.executed": Event({"erasure": forms.hex128, "forget_at": forms.time}, subject="required"),
     "erasure.forgotten": Event({"erasure": forms.hex128}),
+    "rights.requested": Event(
+        {**_RIGHT, "due": forms.time},
+        {"by": forms.code, "channel": forms.code, "actor": forms.actor, "org": forms.slug, "fields": _FIELDS,
+         "authorisation": forms.hex128, "reason": forms.code},
+        subject="required",
+    ),  # fmt: skip
+    # what follows may be about somebody who was erased meanwhile: no tag is made any more
+    "rights.sent": Event({**_RIGHT, "org": forms.slug}, subject="allowed"),
+    "rights.extended": Event({**_RIGHT, "due": forms.time, "reason": forms.code}, subject="allowed"),
+    "rights.answered": Event(
+        {**_RIGHT, "outcome": one_of("done", "refused")},
+        {"reason": forms.code, "org": forms.slug, "fields": _FIELDS, "informed": list_of(forms.slug)},
+        subject="allowed",
+    ),
     "exchange.decided": Event(
         {
             **_EXCHANGE,

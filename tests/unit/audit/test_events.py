@@ -50,6 +50,16 @@ SAMPLES = {
     "subject.flagged": {
         "flag": "protected", "set": True, "org": "ml-brume", "actor": TAG, "epoch": 1, "reason": "court_order",
     },
+    "rights.requested": {
+        "request": ID, "right": "rectification", "due": TIME, "by": "subject", "channel": "counter", "actor": TAG,
+        "org": "caf-brume", "fields": ["rsa.since"], "authorisation": ID, "reason": "accuracy_contested",
+    },
+    "rights.sent": {"request": ID, "right": "rectification", "org": "caf-brume"},
+    "rights.extended": {"request": ID, "right": "access", "due": TIME, "reason": "complexity"},
+    "rights.answered": {
+        "request": ID, "right": "rectification", "outcome": "done", "reason": "accurate", "org": "caf-brume",
+        "fields": ["rsa.since"], "informed": ["ml-brume"],
+    },
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
