@@ -294,3 +294,40 @@ def test_an_export_never_overwrites_another_log(passerelle: Passerelle, exported
     status, _, err = passerelle("audit", "export", "--out", str(exported))
     assert status == 1
     assert len(err.splitlines()) == 1
+
+
+def test_an_extract_and_lines_for_a_monitor(passerelle: Passerelle, exported: Path, home: Path) -> None:
+    """Picked by type and time; the extract verifies, its making is an entry, the lines go on where told."""
+    out = home / "extract"
+    span = ("--from", "2020-01-01", "--to", "2100-01-01T00:00:00+01:00")
+    status, _, err = passerelle("audit", "extract", "--out", str(out), *span, "--type", "partner.registered")
+    assert (status, err) == (0, f"1 entries in {out}\n")
+    assert passerelle("audit", "verify", str(out), "--vkey", str(exported / "log.vkey"))[0] == 0
+    status, told, _ = passerelle("audit", "events", "--from-index", "1", "--format", "ecs")
+    assert status == 0
+    assert [json.loads(line)["event"]["action"] for line in told.splitlines()] == ["partner.registered"]
+    assert passerelle("audit", "events", "--from-index", "0", "--format", "xml")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--from", "yesterday", "--to", "2100-01-01"), ("--from", "2020-01-01", "--to", "2100-01-01", "--org", "x")],
+)
+def test_an_extract_of_what_is_no_filter_is_a_sentence(
+    passerelle: Passerelle, exported: Path, home: Path, given: tuple[str, ...]
+) -> None:
+    """Exit 1 with its code; nothing is written."""
+    status, out, err = passerelle("audit", "extract", "--out", str(home / "extract"), *given)
+    assert (status, out) == (1, "")
+    assert err.startswith("filter_refused: ")
+    assert not (home / "extract").exists()
+
+
+def test_a_mirror_of_nobody_is_a_sentence(passerelle: Passerelle, exported: Path, home: Path) -> None:
+    """Exit 1: no gateway answers there."""
+    (home / "token").write_text("t")
+    arguments = ["--from-url", "http://127.0.0.1:1/log", "--token-file", str(home / "token")]
+    vkey = ["--vkey", str(exported / "log.vkey")]
+    status, out, err = passerelle("audit", "mirror", "--out", str(home / "mirror"), *arguments, *vkey)
+    assert (status, out) == (1, "")
+    assert err.startswith("mirror_refused: ")
