@@ -138,6 +138,82 @@ erasure = Table(
     Column("forgotten_at", BigInteger, nullable=True),
 )
 
+# One live link per request. Neither its token nor the visit it opens is kept: keyed digests are.
+invitation = Table(
+    "consent_invitation",
+    metadata,
+    Column("authorisation", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("digest", String(64), nullable=True),  # NULL once opened
+    Column("expires_at", BigInteger, nullable=False),
+    Column("visit", String(64), nullable=True),
+    Column("visit_until", BigInteger, nullable=True),
+    Index(None, "digest", unique=True),
+    Index(None, "visit", unique=True),
+)
+
+# Codes sent to people's phones. `bound` is the digest of the one act a code confirms.
+confirmation = Table(
+    "consent_confirmation",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False),
+    Column("bound", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=True),
+    Index(None, "subject", "sent_at"),
+)
+
+# Who may act for somebody else, until when. No name, no date of birth: a tag, and the digest of the document seen.
+mandate = Table(
+    "consent_mandate",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("holder", String(32), nullable=False),
+    Column("capacity", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("purposes", Text, nullable=False),  # blank-separated; empty: every purpose
+    Column("checked_at", BigInteger, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=True),
+    Column("settled_at", BigInteger, nullable=True),  # since then, what the end of it invalidates is invalidated
+    Column("entry", BigInteger, nullable=False),
+    Index(None, "until"),
+)
+
+# How somebody wants to hear that there is something new, and where; found by number for a STOP that arrives.
+contact = Table(
+    "consent_contact",
+    metadata,
+    Column("subject", String(32), primary_key=True),
+    Column("preference", String(8), nullable=False),
+    Column("lang", String(2), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # JSON {way: address}
+    Column("number", String(64), nullable=True, index=True),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+)
+
+# What people are told, each once: `id` says about what, `left` how many attempts remain.
+notice = Table(
+    "consent_notice",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("authorisation", String(32), nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # after a claim: when another process may try
+    Column("left", Integer, nullable=False),
+    Column("done_at", BigInteger, nullable=True),
+    Column("outcome", String(16), nullable=True),
+    Index(None, "done_at", "due_at"),
+)
+
 subject_key = Table(
     "subject_key",
     keys_metadata,
