@@ -44,6 +44,11 @@ class Event:
 
 _USE = one_of("log", "receipt", "witness")
 
+_BY = one_of(
+    "subject", "representative", "professional", "controller", "dpo", "authority", "operator", "clock", "policy"
+)
+_CHANNEL = one_of("page", "link", "counter", "paper", "sms", "letter", "phone", "library", "system")
+
 _AUTHORISATION = Event(
     {"authorisation": forms.hex128, "org": forms.slug, "purpose": forms.purpose, "basis": _BASIS, "epoch": forms.count},
     {
@@ -52,8 +57,8 @@ _AUTHORISATION = Event(
         "explicit": _FIELDS,
         "sources": list_of(forms.slug),
         "actor": forms.actor,
-        "by": one_of("subject", "representative", "professional", "controller", "operator", "clock"),
-        "channel": one_of("page", "link", "letter", "counter", "phone", "library", "system"),
+        "by": _BY,
+        "channel": _CHANNEL,
         "lang": one_of("fr", "en"),
         "notice": forms.hex256,
         "catalogue": forms.hex256,
@@ -62,14 +67,39 @@ _AUTHORISATION = Event(
         "max_uses": forms.count,
         "replaces": forms.hex128,
         "reason": forms.code,
+        "reference": forms.reference,  # of the order that revokes it
+        "grounds": forms.hex256,  # of the text that overrides an objection
+        "cosigner": forms.actor,
+        "witness": forms.actor,
+        "evidence": forms.hex256,  # of the signed paper
+        "confirmed": forms.time,  # by a second act of the person
+        "mandate": forms.hex128,
+        "capacity": forms.code,
+        "due": forms.time,
     },
     subject="required",
 )
 
 _RIGHT: Mapping[str, Form] = {
+    "right": one_of("access", "portability", "rectification", "restriction", "erasure", "objection"),
+    "request": forms.hex128,
+    "due": forms.time,
+}
+_RIGHT_MORE: Mapping[str, Form] = {
+    "by": _BY, "channel": _CHANNEL, "actor": forms.actor, "org": forms.slug, "answer": forms.code,
+    "authorisation": forms.hex128, "digest": forms.hex256,
+}  # fmt: skip
+
+_RIGHT: Mapping[str, Form] = {
     "request": forms.hex128,
     "right": one_of("access", "portability", "rectification", "restriction", "objection", "erasure"),
 }
+
+AUTHORISATION_EVENTS = (
+    "requested", "activated", "deferred", "reminded", "refused", "lapsed", "given", "renewed", "narrowed", "paused",
+    "resumed", "withdrawn", "expired", "invalidated", "revoked", "objection_lodged", "upheld", "overridden", "held",
+    "freed", "tombstoned",
+)  # fmt: skip
 
 _EXCHANGE: Mapping[str, Form] = {"ref": forms.hex128, "org": forms.slug, "purpose": forms.purpose}
 
@@ -126,13 +156,10 @@ EVENTS: Mapping[str, Event] = {
         {"org": forms.slug, "actor": forms.actor, "epoch": forms.count, "reason": forms.code},
         subject="required",
     ),
-    "authorisation.requested": _AUTHORISATION,
-    "authorisation.given": _AUTHORISATION,
-    "authorisation.refused": _AUTHORISATION,
-    "authorisation.withdrawn": _AUTHORISATION,
-    "authorisation.expired": _AUTHORISATION,
-    "authorisation.activated": _AUTHORISATION,
-    "authorisation.objection_lodged": _AUTHORISATION,
+    **{f"authorisation.{event}": _AUTHORISATION for event in AUTHORISATION_EVENTS},
+    "rights.requested": Event(_RIGHT, _RIGHT_MORE, subject="required"),
+    "rights.answered": Event(_RIGHT, _RIGHT_MORE, subject="required"),
+    "signal.disabled": Event({"org": forms.slug}, {"reason": forms.code}),
     "erasure.requested": Event({"erasure": forms.hex128, "bound": forms.thumbprint}),
     "erasure.approved": Event(
         {"erasure": forms.hex128, "key": forms.public_key, "signature": forms.signature}, {"due": forms.time}
@@ -142,10 +169,17 @@ EVENTS: Mapping[str, Event] = {
     "erasure.forgotten": Event({"erasure": forms.hex128}),
     "rights.requested": Event(
         {**_RIGHT, "due": forms.time},
-        {"by": forms.code, "channel": forms.code, "actor": forms.actor, "org": forms.slug, "fields": _FIELDS,
-         "authorisation": forms.hex128, "reason": forms.code},
+        {
+            "by": forms.code,
+            "channel": forms.code,
+            "actor": forms.actor,
+            "org": forms.slug,
+            "fields": _FIELDS,
+            "authorisation": forms.hex128,
+            "reason": forms.code,
+        },
         subject="required",
-    ),  # fmt: skip
+    ),
     # what follows may be about somebody who was erased meanwhile: no tag is made any more
     "rights.sent": Event({**_RIGHT, "org": forms.slug}, subject="allowed"),
     "rights.extended": Event({**_RIGHT, "due": forms.time, "reason": forms.code}, subject="allowed"),
@@ -191,6 +225,17 @@ EVENTS: Mapping[str, Event] = {
         subject="allowed",
     ),
 }
+
+STARTS = frozenset({"given", "activated", "renewed", "resumed", "overridden"})
+"""Events of an authorisation after which data may leave on it."""
+
+FINAL = frozenset(
+    {"refused", "lapsed", "withdrawn", "expired", "invalidated", "revoked", "upheld", "superseded", "tombstoned"}
+)
+"""Events after which nothing ever leaves on it."""
+
+STOPS = FINAL | {"paused", "objection_lodged"}
+"""Events after which nothing leaves on it, until one of `STARTS`."""
 
 _MEMBERS = {name: event.members for name, event in EVENTS.items()}
 
