@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from audit.canonical import loads
 from audit.errors import EntryInvalid, NotCanonical
-from audit.events import MAX_BYTES, MAX_SKEW_MS, check_entry
+from audit.events import MAX_BYTES, MAX_SKEW_MS, STARTS, STOPS, check_entry
 
 TOLERANCE_MS = 3 * MAX_SKEW_MS
 """How far entry times may go back: two clocks, each allowed one skew, and the wait in between."""
@@ -29,13 +29,8 @@ RULES = (
     "witnessed times",
 )
 
-_STOPS = (
-    "authorisation.withdrawn",
-    "authorisation.refused",
-    "authorisation.expired",
-    "authorisation.objection_lodged",
-)
-_STARTS = ("authorisation.given", "authorisation.activated")
+_STARTS = frozenset(f"authorisation.{event}" for event in STARTS)
+_STOPS = frozenset(f"authorisation.{event}" for event in STOPS)
 _KEPT = ("log.created", "log.pruned", "key.rotated", "key.retired")
 
 
