@@ -27,8 +27,23 @@ ConsentError
 ├── ErasureUnsigned          two officers have not signed it
 ├── ErasureNotDue            its date has not come
 ├── OfficerRefused           not a signature of an officer under the text of this erasure
+├── RightUnknown             no such request under GDPR 15 to 21
+├── RightPending             the same request is open: its clock runs already
+├── RightClosed              it was answered, or cannot take this step
+├── RightInvalid             a right, a reason or what it is about is not one of the closed list
+├── ExtensionTooLate         the month is over, or it was extended before
+├── LinkUnknown              never issued, used, replaced or over: one answer for all
+├── CodeRefused              wrong, used, over, tried too often, or for another act: one answer for all
+├── CodesSpent               too many codes were sent to this person within a day
+├── ContactMissing           the person has given no number
+├── ContactInvalid           an address of a contact has not the right form; says which way, never the address
+├── MessageNotSent           the message was surely not sent
+├── MandateRefused           no mandate of this holder for this person, purpose and moment
+├── AssistanceIncomplete     what an assisted answer rests on is missing
 └── KeyUnusable              a key or a sealed value does not open: wrong KEK, or altered
 """
+
+from collections.abc import Collection
 
 
 class ConsentError(Exception):
@@ -204,6 +219,88 @@ class OfficerRefused(ConsentError):  # noqa: N818
     """Not a signature of an officer under the text of this erasure."""
 
     code = "officer_refused"
+
+
+class RightUnknown(ConsentError):  # noqa: N818
+    """No request of the register has this id."""
+
+    code = "right_unknown"
+
+
+class RightPending(ConsentError):  # noqa: N818
+    """The same request of the same person is open: its clock runs already."""
+
+    code = "right_pending"
+
+
+class RightClosed(ConsentError):  # noqa: N818
+    """It was answered, or is not one that can take this step."""
+
+    code = "right_closed"
+
+
+class RightInvalid(ConsentError):  # noqa: N818
+    """A right, a reason or what it is about is not one of the closed list."""
+
+    code = "right_invalid"
+
+
+class ExtensionTooLate(ConsentError):  # noqa: N818
+    """More time is taken once, and before the month is over (GDPR 12-3)."""
+
+    code = "extension_too_late"
+
+
+class LinkUnknown(ConsentError):  # noqa: N818
+    """Never issued, used, replaced or over: one answer for all."""
+
+    code = "link_unknown"
+
+
+class CodeRefused(ConsentError):  # noqa: N818
+    """Wrong, used, over, tried too often, or for another act: one answer for all."""
+
+    code = "code_refused"
+
+
+class CodesSpent(ConsentError):  # noqa: N818
+    """Too many codes were sent to this person within a day."""
+
+    code = "codes_spent"
+
+
+class ContactMissing(ConsentError):  # noqa: N818
+    """The person has given no number."""
+
+    code = "contact_missing"
+
+
+class ContactInvalid(ConsentError):  # noqa: N818
+    """An address has not the right form: the text says which way, never the address."""
+
+    code = "contact_invalid"
+
+
+class MessageNotSent(ConsentError):  # noqa: N818
+    """The message was surely not sent."""
+
+    code = "message_not_sent"
+
+
+class MandateRefused(ConsentError):  # noqa: N818
+    """No mandate of this holder covers this person, purpose and moment: one answer for all."""
+
+    code = "mandate_refused"
+
+
+class AssistanceIncomplete(ConsentError):  # noqa: N818
+    """What an assisted answer rests on is missing; `missing` names it."""
+
+    code = "assistance_incomplete"
+
+    def __init__(self, missing: Collection[str]) -> None:
+        super().__init__(f"missing: {', '.join(sorted(missing))}")
+        self.members = {"missing": sorted(missing)}
 
 
 class KeyUnusable(ConsentError):  # noqa: N818

@@ -1,7 +1,6 @@
 """Tables of the person's side: subjects, links, pseudonyms, authorisations; and the separate key table.
 
-Shaped for the whole life cycle (pause, narrow, renew, invalidate, revoke, restriction, tombstone): those are
-new values of `state`, `flags` and `record`, not new columns. No value identifying a person stands in clear:
+No value identifying a person stands in clear:
 identifiers are sealed under the subject's key and found through keyed blind indexes.
 """
 
@@ -101,12 +100,16 @@ authorisation = Table(
     Column("notice", String(64), nullable=True),  # digest of the text the person read
     Column("channel", String(24), nullable=True),
     Column("method", String(24), nullable=True),
+    Column("mandate", String(32), nullable=True),  # under which a representative gave it
     Column("lineage_id", String(32), nullable=False),
     Column("supersedes", String(32), nullable=True),
     Column("version", Integer, nullable=False),
     Column("requested_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger, nullable=True),
     Column("changed_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=True),  # waiting: when it lapses; objected to: when the answer is due
+    Column("reminded_at", BigInteger, nullable=True),  # once at most
+    Column("held_at", BigInteger, nullable=True),  # kept for a dispute since
     Column("entry", BigInteger, nullable=False),  # index of the last journal entry about this record
     Column("record", Text, nullable=False),  # JSON: the rest of ISO/IEC TS 27560, and the events so far
     Index(
@@ -196,10 +199,13 @@ contact = Table(
     Column("sealed", LargeBinary, nullable=False),  # JSON {way: address}
     Column("number", String(64), nullable=True, index=True),
     Column("changed_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=True),  # waiting: when it lapses; objected to: when the answer is due
+    Column("reminded_at", BigInteger, nullable=True),  # once at most
+    Column("held_at", BigInteger, nullable=True),  # kept for a dispute since
     Column("entry", BigInteger, nullable=False),
 )
 
-# What people are told, each once: `id` says about what, `left` how many attempts remain.
+# What people are told, each once: `id` says about what, `tries_left` how many attempts remain.
 notice = Table(
     "consent_notice",
     metadata,
@@ -208,10 +214,33 @@ notice = Table(
     Column("subject", String(32), nullable=False, index=True),
     Column("authorisation", String(32), nullable=False),
     Column("due_at", BigInteger, nullable=False),  # after a claim: when another process may try
-    Column("left", Integer, nullable=False),
+    Column("tries_left", Integer, nullable=False),
     Column("done_at", BigInteger, nullable=True),
     Column("outcome", String(16), nullable=True),
     Index(None, "done_at", "due_at"),
+)
+
+# Every request under GDPR 15 to 21 with its clock. Kept after an erasure: an opaque id and dates, nothing else.
+right = Table(
+    "consent_right",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False),
+    Column("right", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(40), nullable=True),  # of a restriction, of a refusal
+    Column("fields", Text, nullable=False),  # what is contested, blank-separated, sorted
+    Column("source", String(41), nullable=True),  # the institution that must correct
+    Column("authorisation", String(32), nullable=True),  # what is objected to
+    Column("received_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("sent_at", BigInteger, nullable=True),  # to the source
+    Column("extended", String(40), nullable=True),  # why more time is taken
+    Column("answered_at", BigInteger, nullable=True),
+    Column("ended_at", BigInteger, nullable=True),  # a restriction's
+    Column("entry", BigInteger, nullable=False),  # index of the last journal entry about this request
+    Index("ix_consent_right_subject", "subject", "received_at"),
+    Index("ix_consent_right_due", "state", "due"),
 )
 
 subject_key = Table(
