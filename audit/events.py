@@ -81,16 +81,6 @@ _AUTHORISATION = Event(
 )
 
 _RIGHT: Mapping[str, Form] = {
-    "right": one_of("access", "portability", "rectification", "restriction", "erasure", "objection"),
-    "request": forms.hex128,
-    "due": forms.time,
-}
-_RIGHT_MORE: Mapping[str, Form] = {
-    "by": _BY, "channel": _CHANNEL, "actor": forms.actor, "org": forms.slug, "answer": forms.code,
-    "authorisation": forms.hex128, "digest": forms.hex256,
-}  # fmt: skip
-
-_RIGHT: Mapping[str, Form] = {
     "request": forms.hex128,
     "right": one_of("access", "portability", "rectification", "restriction", "objection", "erasure"),
 }
@@ -157,8 +147,6 @@ EVENTS: Mapping[str, Event] = {
         subject="required",
     ),
     **{f"authorisation.{event}": _AUTHORISATION for event in AUTHORISATION_EVENTS},
-    "rights.requested": Event(_RIGHT, _RIGHT_MORE, subject="required"),
-    "rights.answered": Event(_RIGHT, _RIGHT_MORE, subject="required"),
     "signal.disabled": Event({"org": forms.slug}, {"reason": forms.code}),
     "erasure.requested": Event({"erasure": forms.hex128, "bound": forms.thumbprint}),
     "erasure.approved": Event(
@@ -170,8 +158,8 @@ EVENTS: Mapping[str, Event] = {
     "rights.requested": Event(
         {**_RIGHT, "due": forms.time},
         {
-            "by": forms.code,
-            "channel": forms.code,
+            "by": _BY,
+            "channel": _CHANNEL,
             "actor": forms.actor,
             "org": forms.slug,
             "fields": _FIELDS,
@@ -229,9 +217,7 @@ EVENTS: Mapping[str, Event] = {
 STARTS = frozenset({"given", "activated", "renewed", "resumed", "overridden"})
 """Events of an authorisation after which data may leave on it."""
 
-FINAL = frozenset(
-    {"refused", "lapsed", "withdrawn", "expired", "invalidated", "revoked", "upheld", "superseded", "tombstoned"}
-)
+FINAL = frozenset({"refused", "lapsed", "withdrawn", "expired", "invalidated", "revoked", "upheld", "tombstoned"})
 """Events after which nothing ever leaves on it."""
 
 STOPS = FINAL | {"paused", "objection_lodged"}
