@@ -16,6 +16,8 @@ AUTHORISATION = {
     "siret": "13002526500013", "fields": ["rsa.since"], "explicit": ["rqth.valid"], "sources": ["caf-brume"],
     "actor": TAG, "by": "subject", "channel": "page", "lang": "fr", "notice": DIGEST, "catalogue": DIGEST,
     "valid_from": TIME, "valid_until": TIME, "max_uses": 3, "replaces": ID, "reason": "moved_away",
+    "reference": "SAN-2026-012", "grounds": DIGEST, "cosigner": TAG, "witness": TAG, "evidence": DIGEST,
+    "confirmed": TIME, "mandate": ID, "capacity": "guardian", "due": TIME,
 }  # fmt: skip
 
 SAMPLES = {
@@ -60,6 +62,7 @@ SAMPLES = {
         "request": ID, "right": "rectification", "outcome": "done", "reason": "accurate", "org": "caf-brume",
         "fields": ["rsa.since"], "informed": ["ml-brume"],
     },
+    "signal.disabled": {"org": "ml-brume", "reason": "no_answer"},
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
