@@ -136,6 +136,7 @@ def check_authorisations(path: Path) -> Report:
         wrong = _follow(directory, checkpoint, follower, before=before)
         whole += [f"{checkpoint.origin}: {wrong}"] if wrong else []
         before += checkpoint.size
+    found: dict[str, tuple[bool | None, str]]
     found = {name: (not each.count, str(each)) for name, each in follower.found.items()}
     if whole:
         found["copy"] = (False, "; ".join(whole))

@@ -1,4 +1,4 @@
-"""`python -m audit verify` and `… person`: the offline verifiers, for whoever has `audit` and `cryptography` only.
+"""`python -m audit verify`, `… person`, `… check-authorisations`: for whoever has `audit` and `cryptography` only.
 
 Exit 0 when every check that was made held, 1 when one failed, 2 for misuse or files that cannot be read.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from audit.authorisations_check import check_authorisations
 from audit.canonical import Json
 from audit.errors import NothingToVerify
 from audit.evidence import verify_paths
@@ -32,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         each.add_argument("--vkey", action="append", type=Path, default=[], help="file of public keys; repeat for more")
         each.add_argument("--policy", type=Path, help="C2SP tlog-policy: logs, witnesses, quorum")
         each.add_argument("--json", action="store_true", dest="as_json", help="report as JSON")
+    stopped = commands.add_parser("check-authorisations", help="nothing left after it was stopped")
+    stopped.add_argument("directory", type=Path, metavar="DIR")
+    stopped.add_argument("--json", action="store_true", dest="as_json", help="report as JSON, with counts")
     given = parser.parse_args(arguments)
+    if given.command == "check-authorisations":
+        return check_stopped(given.directory, as_json=given.as_json)
     options = {"vkeys": given.vkey, "policy": given.policy, "as_json": given.as_json}
     if given.command == "person":
         return check_person(given.file, values=given.value, **options)
@@ -63,6 +69,15 @@ def check_person(
     except NothingToVerify as error:
         return _misused(error)
     return _printed([verify_person(file, trust, shown)], as_json=as_json)
+
+
+def check_stopped(directory: Path, *, as_json: bool) -> int:
+    """Look for releases after a withdrawal and print; give the exit code."""
+    try:
+        found = check_authorisations(directory)
+    except NothingToVerify as error:
+        return _misused(error)
+    return _printed([found], as_json=as_json)
 
 
 def _value(text: str) -> tuple[str, Json]:

@@ -110,3 +110,17 @@ def audit_person(
     from audit.command import check_person
 
     sys.exit(check_person(file, values=value or [], vkeys=vkey or [], policy=policy, as_json=as_json))
+
+
+@audit.command("check-authorisations")
+def audit_check_authorisations(
+    directory: Annotated[Path, typer.Argument(help="Copy of the log, as `export` or `mirror` writes it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON, with counts.")] = False,
+) -> None:
+    """Tell from the journal alone that nothing left on an authorisation after it was stopped.
+
+    Exit 1 when something did, 2 for what cannot be read. Whose log it is, and that it is whole, `verify` tells.
+    """
+    from audit.command import check_stopped
+
+    sys.exit(check_stopped(directory, as_json=as_json))
