@@ -176,6 +176,31 @@ EVENTS: Mapping[str, Event] = {
         {"reason": forms.code, "org": forms.slug, "fields": _FIELDS, "informed": list_of(forms.slug)},
         subject="allowed",
     ),
+    "contact.changed": Event(
+        {
+            "preference": one_of("none", "sms", "email", "letter"),
+            "ways": list_of(one_of("sms", "email", "letter")),
+            "by": one_of("subject", "operator"),
+        },
+        subject="required",
+    ),
+    "mandate.recorded": Event(
+        {
+            "mandate": forms.hex128,
+            "capacity": one_of("parent", "guardian", "curator", "aidant"),
+            "digest": forms.hex256,
+            "until": forms.time,
+            "purposes": list_of(forms.purpose),
+            "by": one_of("professional", "operator", "dpo"),
+        },
+        {"actor": forms.actor},
+        subject="required",
+    ),
+    "mandate.ended": Event(
+        {"mandate": forms.hex128, "by": one_of("professional", "operator", "dpo")},
+        {"actor": forms.actor},
+        subject="required",
+    ),
     "exchange.decided": Event(
         {
             **_EXCHANGE,

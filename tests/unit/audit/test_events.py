@@ -63,6 +63,12 @@ SAMPLES = {
         "fields": ["rsa.since"], "informed": ["ml-brume"],
     },
     "signal.disabled": {"org": "ml-brume", "reason": "no_answer"},
+    "contact.changed": {"preference": "sms", "ways": ["sms", "letter"], "by": "subject"},
+    "mandate.recorded": {
+        "mandate": ID, "capacity": "parent", "digest": DIGEST, "until": TIME, "purposes": ["support.youth"],
+        "by": "professional", "actor": TAG,
+    },
+    "mandate.ended": {"mandate": ID, "by": "dpo", "actor": TAG},
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
