@@ -5,7 +5,7 @@ Refuses nothing: what is missing is missing in the list, and its check says so.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,12 +35,10 @@ def write_list(
 ) -> dict[str, Any]:
     """Give the content of the file; `count` is how many entries there were about the person at this moment."""
     covered = list(_covered(connection, log))
-    tags = [key.tag(number) for number in range(count)]
-    numbers = {tag: number for number, tag in enumerate(tags)}
-    rows = [row for chunk in _chunks(tags) for row in _of(connection, audit_entry.c.subject.in_(chunk))]
+    numbers = {key.tag(number): number for number in range(count)}
     mine = [
         {"number": numbers[row.subject], **proved}
-        for row in sorted(rows, key=lambda row: row.index)
+        for row in read_entries(connection, key, range(count))
         if (proved := _proved(connection, log, covered, row))
     ]
     announced = _announced(connection, log, covered) if mine and mine[0]["number"] else []
@@ -54,6 +52,13 @@ def write_list(
         "entries": mine,
         "announced": announced,
     }
+
+
+def read_entries(connection: Connection, key: PersonKey, numbers: Iterable[int]) -> list[Any]:
+    """Give index, subject, leaf and seal of a person's entries of these numbers, in the order of the log."""
+    tags = [key.tag(number) for number in numbers]
+    rows = [row for chunk in _chunks(tags) for row in _of(connection, audit_entry.c.subject.in_(chunk))]
+    return sorted(rows, key=lambda row: row.index)
 
 
 def delete_seals(connection: Connection, tags: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Tables of the person's side: subjects, links, pseudonyms, authorisations; and the separate key table.
 
-No value identifying a person stands in clear:
-identifiers are sealed under the subject's key and found through keyed blind indexes.
+No value identifying a person stands in clear: identifiers are sealed under the subject's key and found through keyed
+blind indexes.
 """
 
 import sqlalchemy as sa
