@@ -170,6 +170,16 @@ confirmation = Table(
     Index(None, "subject", "sent_at"),
 )
 
+# A yes said to a professional, until it takes effect; gone when it has, or when the person thinks better of it.
+held = Table(
+    "consent_held",
+    metadata,
+    Column("authorisation", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("effective_at", BigInteger, nullable=False, index=True),
+    Column("answer", Text, nullable=False),  # JSON: what was said, and before whom
+)
+
 # Who may act for somebody else, until when. No name, no date of birth: a tag, and the digest of the document seen.
 mandate = Table(
     "consent_mandate",
