@@ -65,10 +65,21 @@ class Erasure:
 
 
 class Erasures:
-    """The erasures of a consortium. `officers` are the keys of those who may sign."""
+    """The erasures of a consortium. `officers` are the keys of those who may sign.
+
+    `told` is called inside the transaction of an erasure: whom and when.
+    """
 
     def __init__(
-        self, *, store: Store, journal: Journal, vault: Vault, officers: Sequence[Vkey], delay_ms: int, trace_ms: int
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        vault: Vault,
+        officers: Sequence[Vkey],
+        delay_ms: int,
+        trace_ms: int,
+        told: Callable[[Connection, SubjectId, int], None] | None = None,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -76,6 +87,7 @@ class Erasures:
         self._officers = officers
         self._delay_ms = delay_ms
         self._trace_ms = trace_ms
+        self._told = told
 
     async def request(self, subject: SubjectId, *, now: int) -> Erasure:
         """Ask. Raises `ErasurePending` when one is open, `SubjectErased` when it is done."""
@@ -161,6 +173,8 @@ class Erasures:
 
         def change(connection: Connection, index: int) -> None:
             record(connection, index)
+            if self._told is not None:  # before it is forgotten who had a part
+                self._told(connection, found.subject, now)
             wiping.wipe(connection, found.subject, key, now=now)
 
         draft = Draft(

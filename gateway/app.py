@@ -14,6 +14,7 @@ from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
 from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
 from gateway.api.subjects import post_subject
+from gateway.api.webhooks import routes as webhook_routes
 from gateway.api.witness import get_witnessed, post_checkpoint
 from gateway.edge import Edge
 from gateway.erasures import drop_keys
@@ -35,6 +36,7 @@ def build_app(services: Services) -> Edge:
         if services.timestamping is not None:
             running.append(asyncio.create_task(services.timestamping.run(services.clock), name="timestamps"))
         running.append(asyncio.create_task(drop_keys(services), name="erased"))
+        running.append(asyncio.create_task(services.signals.run(services.clock), name="signals"))
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU
@@ -52,6 +54,7 @@ def build_app(services: Services) -> Edge:
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),
             *oauth_routes(services.server),
+            *webhook_routes(),
             *log_routes(),
             Route("/witness/add-checkpoint", post_checkpoint, methods=["POST"]),
             Route("/witness/{log}/checkpoint", get_witnessed, methods=["GET"]),

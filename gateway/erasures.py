@@ -38,6 +38,7 @@ async def opened(settings: Settings, *, clock: Clock = wall_clock) -> AsyncItera
             officers=read_officers(settings.officers),
             delay_ms=settings.erasure_delay_hours * _HOUR_MS,
             trace_ms=settings.erasure_trace_days * _DAY_MS,
+            told=services.outbox.erased,
         )
         yield services, erasures
 

@@ -4,7 +4,7 @@ kek            wraps the persons' keys (a key management service stands behind t
 blind          finds persons by identifier without storing any
 actors         names professionals in the journal
 token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
-witness.key    cosigns the checkpoints of other logs
+witness.key    cosigns the checkpoints of other logs; signals.key signs what partners are told
 log.next.key   (and receipt, witness) beside the one it takes over from (`audit/rotation.py`)
 """
 
@@ -42,10 +42,15 @@ class GatewayKeys:
     blind: bytes = field(repr=False)
     actors: bytes = field(repr=False)
     repeats: bytes = field(repr=False)
+    sealing: bytes = field(repr=False)
+    """Of the secrets that receivers of signals share with us."""
+    naming: bytes = field(repr=False)
+    """Of the names by which sources know authorisations."""
     tokens: TokenKeys = field(repr=False)
     log: Ring[Ed25519Signer] = field(repr=False)
     receipt: Ring[Ed25519Signer] = field(repr=False)
     witness: Ring[Cosigner] = field(repr=False)
+    signals: Ring[Ed25519Signer] = field(repr=False)
 
 
 def load(settings: Settings) -> GatewayKeys:
@@ -58,10 +63,13 @@ def load(settings: Settings) -> GatewayKeys:
         blind=_derived(master, b"passerelle-blind-index/v1"),
         actors=_derived(master, b"passerelle-actors/v1"),
         repeats=_derived(master, b"passerelle-repeats/v1"),
+        sealing=_derived(master, b"passerelle-signal-secrets/v1"),
+        naming=_derived(master, b"passerelle-signal-names/v1"),
         tokens=load_token_keys(folder / "token.pem"),
         log=_ring(Ring(folder, "log", load_key), settings.origin, create_key),
         receipt=_ring(Ring(folder, "receipt", load_key), receipt_name(settings.origin), create_key),
         witness=_ring(Ring(folder, "witness", load_cosigner), f"{settings.origin}/witness", create_cosigner),
+        signals=_ring(Ring(folder, "signals", load_key), f"{settings.origin}/signals", create_key),
     )
 
 

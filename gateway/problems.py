@@ -227,6 +227,22 @@ PROBLEMS: Mapping[str, Problem] = {
         "The catalogue holds no active exchange for you and this purpose.",
         "Read `GET /v1/catalogue`.",
     ),
+    # being told
+    "webhook_unknown": Problem(
+        404,
+        "No such webhook, or no such event",
+        "You have no webhook of that id, or nothing of that id was to be delivered to it.",
+        "Read `GET /v1/webhooks` and its deliveries; events older than the time of replay are gone.",
+    ),
+    "webhook_limit": Problem(
+        409, "No more webhooks", "A partner has at most eight.", "Delete one that is not used any more."
+    ),
+    "webhook_address_refused": Problem(
+        422,
+        "Not an address signals are sent to",
+        "It must be https, without credentials or fragment, and its name must lead to public addresses only.",
+        "Correct the address; `errors` holds the reason.",
+    ),
     # the journal
     "not_published": Problem(
         404,

@@ -36,6 +36,11 @@ from gateway.pace import Pace
 from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
+from gateway.signals.client import SignalClient
+from gateway.signals.delivery import Limits, Signals
+from gateway.signals.endpoints import Endpoints
+from gateway.signals.outbox import Outbox
+from gateway.signals.signing import Secrets
 from gateway.timestamps import Timestamping, read_roots
 from gateway.witnesses import WitnessClient, read_policy, witnesses_of
 from policies import catalogue as catalogues
@@ -74,6 +79,9 @@ class Services:
     people: People
     authorisations: Authorisations
     snapshots: Snapshots
+    outbox: Outbox
+    endpoints: Endpoints
+    signals: Signals
     server: AuthorizationServer
     verifier: Verifier
     keys: GatewayKeys = field(repr=False)
@@ -131,6 +139,9 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             witnessing = witnesses_of(
                 settings, policy, store=store, log=log, keys=secrets, client=client, hold=publisher.hold
             )
+        allowed = frozenset(settings.webhook_allow.split())
+        outbox, shared, receivers = Outbox(secrets.naming), Secrets(secrets.sealing), SignalClient(allowed=allowed)
+        stack.push_async_callback(receivers.close)
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -150,7 +161,21 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
-            authorisations=Authorisations(store=store, journal=journal, vault=vault),
+            authorisations=Authorisations(store=store, journal=journal, vault=vault, told=outbox.told),
+            outbox=outbox,
+            endpoints=Endpoints(store=store, secrets_=shared, allowed=allowed),
+            signals=Signals(
+                store=store,
+                journal=journal,
+                client=receivers,
+                secrets_=shared,
+                keys=secrets.signals,
+                source=f"{settings.public_url}/",
+                limits=Limits(
+                    disable_after_ms=settings.webhook_disable_hours * 3_600_000,
+                    keep_ms=settings.webhook_keep_days * 86_400_000,
+                ),
+            ),
             snapshots=Snapshots(store=store, vault=vault, blind=blind),
             server=AuthorizationServer(
                 issuer=settings.public_url,
@@ -187,7 +212,7 @@ def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:
     """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
     datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
-    return ("authorisations:request", *datasets, "log:entries", "subjects:nir", "subjects:write")
+    return ("authorisations:request", *datasets, "log:entries", "subjects:nir", "subjects:write", "webhooks:write")
 
 
 def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock) -> dict[str, Connector]:

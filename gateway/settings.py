@@ -79,6 +79,15 @@ class Settings(BaseSettings):
         Path("backups/keys"), description="Folder of the key store's backups; an erasure reaches into them."
     )
     keys_backup_days: int = Field(30, ge=1, le=90, description="Backups of the key store older than this are deleted.")
+    webhook_allow: str = Field(
+        "",
+        description="Hosts that signals may be sent to although not public, blank-separated: tests, an own network. "
+        "On this machine also by http.",
+    )
+    webhook_disable_hours: int = Field(
+        72, ge=1, le=720, description="A webhook is disabled when one signal was tried so long without acknowledgement."
+    )
+    webhook_keep_days: int = Field(30, ge=1, le=365, description="How long signals can be replayed.")
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 

@@ -14,7 +14,11 @@ from consent.identifiers import KINDS
 from gateway.problems import Refusal
 
 MAX_BODY = 64 * 1024
-_NAMES = frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"}) | KINDS
+_NAMES = (
+    frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"})
+    | {"url", "signature", "types", "since"}
+    | KINDS
+)
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 T = TypeVar("T", bound=BaseModel)
 
