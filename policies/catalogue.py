@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from policies import checks, describe, documents, frequency, vocabulary
+from policies import checks, describe, documents, frequency, terms, vocabulary
 from policies.describe import RequestFields
 from policies.documents import Document
 from policies.errors import CatalogueInvalid, Problem, UnknownName
@@ -33,6 +33,7 @@ class Catalogue:
     vocabulary: Vocabulary
     parties: Mapping[str, Party]
     purposes: Mapping[str, Purpose]
+    notice: Mapping[str, Any]
     exchanges: Mapping[str, Exchange]
     tables: Mapping[tuple[str, str], Table]
     defaults: Mapping[str, Mapping[Reason, Verdict]]
@@ -101,6 +102,12 @@ class Catalogue:
             raise UnknownName("dataset, purpose or language")
         return entry.sentence[lang]
 
+    def terms(self, recipient: str, purpose: str) -> dict[str, Any]:
+        """Give what every record of one (recipient, purpose) says alike, ready for canonical JSON."""
+        if (recipient, purpose) not in self.tables:
+            raise UnknownName("recipient or purpose")
+        return terms.write(self, recipient, purpose)
+
     def describe(self, recipient: str) -> dict[str, Any]:
         """Describe to a recipient all it may ask for (`GET /v1/catalogue`)."""
         if recipient not in self.parties:
@@ -152,6 +159,7 @@ def build(files: checks.Files) -> Catalogue:
         vocabulary=words,
         parties=content.parties,
         purposes=content.purposes,
+        notice=content.notice or {},
         exchanges={exchange.name: exchange for _, exchange in content.exchanges},
         tables={asked: _table(group, asked[0], content) for asked, group in serving.items()},
         defaults=compile_defaults(words),

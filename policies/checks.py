@@ -7,6 +7,7 @@ bases for one purpose, a wildcard that matches nothing. Every problem is reporte
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from policies import model
 from policies.documents import Document, Steps
@@ -36,6 +37,7 @@ class Content:
     vocabulary: Vocabulary
     parties: Mapping[str, Party]
     purposes: Mapping[str, Purpose]
+    notice: Mapping[str, Any] | None
     denials: tuple[Denial, ...]
     exchanges: tuple[tuple[Document, Exchange], ...]
 
@@ -52,6 +54,10 @@ def check(files: Files, content: Content) -> tuple[Problem, ...]:
             document, exchange, vocabulary=content.vocabulary, parties=content.parties, purposes=content.purposes
         )
         problems += _denials(document, exchange.denials, content)
+        if exchange.status == "active" and content.notice is None:
+            problems.append(
+                files.purposes.problem((), "no_notice", "there are exchanges, and no notice for the person")
+            )
     problems += _identities(content.exchanges)
     problems += _meetings([pair for pair in content.exchanges if pair[1].status == "active"])
     return tuple(sorted(set(problems)))
@@ -142,6 +148,7 @@ def typed(files: Files, vocabulary: Vocabulary) -> Content:
         vocabulary=vocabulary,
         parties={name: model.party(name, each) for name, each in files.parties.content["parties"].items()},
         purposes={name: model.purpose(name, each) for name, each in files.purposes.content["purposes"].items()},
+        notice=files.purposes.content.get("notice"),
         denials=tuple(model.denial(each) for each in files.denials.content["deny"]),
         exchanges=tuple(
             sorted(((each, model.exchange(each.content)) for each in files.exchanges), key=lambda pair: pair[0].file)

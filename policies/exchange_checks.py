@@ -26,6 +26,8 @@ def check_exchange(
     yield from _names(document, exchange, vocabulary=vocabulary, parties=parties)
     yield from _purpose(document, exchange, purposes)
     yield from _papers(document, exchange, vocabulary)
+    if exchange.status == "active":
+        yield from _record(document, exchange, parties=parties, purposes=purposes)
     source = parties.get(exchange.source)
     for name, release in exchange.releases.items():
         field = vocabulary.fields.get(name)
@@ -50,12 +52,15 @@ def _names(
         (("controller",), exchange.controller),
         (("source",), exchange.source),
         *((("recipient",), name) for name in exchange.recipients),
+        *((("processing", "processors"), name) for name in processors(exchange)),
     ]
     for steps, name in named:
         if name not in parties:
             yield document.problem(steps, "unknown_party", f"`{name}` is not a party")
     if exchange.source in exchange.recipients:
         yield document.problem(("recipient",), "own_source", "the source is among the recipients")
+    for name in sorted(exchange.optional - exchange.releases.keys()):
+        yield document.problem(("optional",), "unknown_field", f"`{name}` is not a field of this exchange")
     for role in sorted(exchange.roles - vocabulary.roles):
         yield document.problem(("agents", "roles"), "unknown_role", f"`{role}` is not a role")
     for flag in sorted(exchange.requires - vocabulary.flags):
@@ -80,6 +85,25 @@ def _papers(document: Document, exchange: Exchange, vocabulary: Vocabulary) -> I
         yield document.problem(("fields",), "no_dpia", "special categories need an impact assessment (GDPR art. 35)")
     if exchange.ends is not None and exchange.ends <= exchange.starts:
         yield document.problem(("when", "not_after"), "empty_period", "the exchange ends before it starts")
+
+
+def _record(
+    document: Document, exchange: Exchange, *, parties: Mapping[str, Party], purposes: Mapping[str, Purpose]
+) -> Iterator[Problem]:
+    """What a consent record must say (ISO/IEC TS 27560, GDPR art. 13) and only the catalogue can."""
+    if exchange.processing is None:
+        yield document.problem(("exchange",), "no_processing", "an active exchange says how the data is processed")
+    purpose = purposes.get(exchange.purpose)
+    if purpose is not None and not purpose.banned and None in (purpose.type, purpose.service, purpose.without):
+        yield document.problem(("purpose",), "no_words", f"`{purpose.id}` lacks its type, service or consequences")
+    for name in sorted({exchange.controller, exchange.source, *exchange.recipients, *processors(exchange)}):
+        if name in parties and parties[name].contact is None:
+            yield document.problem(("exchange",), "no_contact", f"`{name}` takes part and nobody can reach it")
+
+
+def processors(exchange: Exchange) -> tuple[str, ...]:
+    """Give the parties that process for others in an exchange."""
+    return tuple(sorted(exchange.processing.get("processors", ()))) if exchange.processing else ()
 
 
 def _release(release: Release, field: Field) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ class Party:
     siret: str
     name: Mapping[str, str]
     line: Mapping[str, str]
+    contact: Mapping[str, str] | None
     holds: frozenset[str]
     floors: Mapping[str, Obligation]
 
@@ -33,6 +34,9 @@ class Purpose:
     id: str
     sentence: Mapping[str, str]
     banned: bool
+    type: str | None
+    service: Mapping[str, str] | None
+    without: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,8 @@ class Exchange:
     limit: int
     unit: str
     retention: Mapping[str, str]
+    processing: Mapping[str, Any] | None
+    optional: frozenset[str]
     validity: int | None
     max_uses: int | None
     releases: Mapping[str, Release]
@@ -106,6 +112,7 @@ def party(name: str, content: Mapping[str, Any]) -> Party:
         siret=content["siret"],
         name=content["name"],
         line=content["line"],
+        contact=content.get("contact"),
         holds=frozenset(content.get("holds", ())),
         floors={field: from_release(floor) for field, floor in content.get("floors", {}).items()},
     )
@@ -113,7 +120,14 @@ def party(name: str, content: Mapping[str, Any]) -> Party:
 
 def purpose(name: str, content: Mapping[str, Any]) -> Purpose:
     """Read one purpose."""
-    return Purpose(id=name, sentence=content["sentence"], banned=content.get("banned", False))
+    return Purpose(
+        id=name,
+        sentence=content["sentence"],
+        banned=content.get("banned", False),
+        type=content.get("type"),
+        service=content.get("service"),
+        without=content.get("without"),
+    )
 
 
 def denial(content: Mapping[str, Any]) -> Denial:
@@ -152,6 +166,8 @@ def exchange(content: Mapping[str, Any]) -> Exchange:
         limit=int(limit),
         unit=unit,
         retention=content["retention"],
+        processing=content.get("processing"),
+        optional=frozenset(content.get("optional", ())),
         validity=int(validity[1:-1]) * DAY_MS if validity else None,
         max_uses=asked.get("max_uses"),
         releases={name: _release(each) for name, each in content["fields"].items()},

@@ -34,7 +34,10 @@ class FieldType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field. `commune` names the field of the same dataset that stands for it once cut to the commune."""
+    """One field. `commune` names the field of the same dataset that stands for it once cut to the commune.
+
+    `category` is its term of the Data Privacy Vocabulary (`pd:…`).
+    """
 
     name: str
     dataset: str
@@ -43,6 +46,8 @@ class Field:
     special: str | None
     never: bool
     commune: str | None
+    category: str | None = None
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +101,6 @@ def _field(dataset: str, key: str, entry: Mapping[str, Any], content: Mapping[st
         special=entry.get("special"),
         never=content.get("release") == "never",
         commune=f"{dataset}.{commune}" if commune else None,
+        category=content.get("category", entry.get("category")),
+        sensitive=entry.get("sensitive", False),
     )

@@ -17,6 +17,25 @@ NOW = 1_780_000_000_000  # 2026-05-28
 DAY = 86_400_000
 WORDS = {"fr": "Une phrase simple.", "en": "A plain sentence."}
 FIELDS = ("d.a", "s.b", "e.c")
+CONTACT = {"address": "1 rue", "email": "a@b.example", "dpo": "dpo@b.example", "url": "https://b.example/"}
+PROCESSING = {
+    "operations": ["consult"],
+    "access": "VIEW",
+    "fetch": "periodic",
+    "storage": ["FR"],
+    "location": ["FR"],
+    "within": "EEA",
+}
+NOTICE = {
+    "id": "choices",
+    "version": 1,
+    "template": "plain",
+    "reading_level": "falc",
+    "accessibility": "rgaa_aa",
+    "withdrawal": {"url": "https://b.example/me", "otherwise": WORDS},
+    "rights": WORDS,
+    "authority": {"name": "CNIL", "address": "Paris", "url": "https://c.example/"},
+}
 
 VOCABULARY: dict[str, Any] = {
     "flags": ["restriction", "tombstone", "protected_address", "beneficiary_rsa"],
@@ -51,19 +70,28 @@ VOCABULARY: dict[str, Any] = {
 
 PARTIES: dict[str, Any] = {
     "parties": {
-        "src-one": {"name": WORDS, "line": WORDS, "siret": "00000000000001", "holds": ["d", "s", "m"]},
-        "src-two": {"name": WORDS, "line": WORDS, "siret": "00000000000002", "holds": ["e"]},
-        "partner-p": {"name": WORDS, "line": WORDS, "siret": "00000000000003"},
-        "partner-q": {"name": WORDS, "line": WORDS, "siret": "00000000000004"},
+        "src-one": {
+            "name": WORDS,
+            "line": WORDS,
+            "contact": CONTACT,
+            "siret": "00000000000001",
+            "holds": ["d", "s", "m"],
+        },
+        "src-two": {"name": WORDS, "line": WORDS, "contact": CONTACT, "siret": "00000000000002", "holds": ["e"]},
+        "partner-p": {"name": WORDS, "line": WORDS, "contact": CONTACT, "siret": "00000000000003"},
+        "partner-q": {"name": WORDS, "line": WORDS, "contact": CONTACT, "siret": "00000000000004"},
     }
 }
 
+TOLD: dict[str, Any] = {"type": "dpv:ServiceProvision", "service": WORDS, "without": WORDS}
+
 PURPOSES: dict[str, Any] = {
     "purposes": {
-        "alpha.one": {"sentence": WORDS},
-        "beta.two": {"sentence": WORDS},
+        "alpha.one": {"sentence": WORDS, **TOLD},
+        "beta.two": {"sentence": WORDS, **TOLD},
         "hunting": {"sentence": WORDS, "banned": True},
-    }
+    },
+    "notice": NOTICE,
 }
 
 DENIALS: dict[str, Any] = {"deny": [{"purpose": "hunting"}]}
@@ -85,6 +113,7 @@ def exchange(name: str, **changes: Any) -> dict[str, Any]:
         "when": {"not_before": "2026-01-01", "not_after": "2027-12-31"},
         "frequency": {"per_subject": "4/month"},
         "retention": {"recipient": "P24M", "from": "last_contact"},
+        "processing": PROCESSING,
         "fields": {"d.a": {"release": "clear"}},
         **changes,
     }

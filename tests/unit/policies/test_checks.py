@@ -13,11 +13,11 @@ from tests.unit.policies.factories import (
     DENIALS,
     LEGAL_OBLIGATION,
     PARTIES,
+    PROCESSING,
     PUBLIC_TASK,
     PURPOSES,
     SPECIAL,
     VOCABULARY,
-    WORDS,
     exchange,
     files,
     small,
@@ -64,6 +64,9 @@ ONE_EXCHANGE = {
     "denial of no purpose": ({"deny": [{"purpose": "alpha"}]}, "matches_nothing"),
     "denial of no recipient": ({"deny": [{"recipient": "ghost"}]}, "matches_nothing"),
     "denial of no source": ({"deny": [{"source": "ghost"}]}, "matches_nothing"),
+    "active without a word on processing": ({"processing": None}, "no_processing"),
+    "unknown processor": ({"processing": {**PROCESSING, "processors": ["ghost"]}}, "unknown_party"),
+    "optional field it does not have": ({"optional": ["d.on"]}, "unknown_field"),
     "active without arrangement": ({"arrangement": None}, "no_arrangement"),
     "period that is empty": ({"when": {"not_before": "2026-01-02", "not_after": "2026-01-01"}}, "empty_period"),
     "two bases": ({"bases": [*LEGAL_OBLIGATION, *PUBLIC_TASK]}, "two_bases"),
@@ -91,9 +94,34 @@ def test_an_exchange_that_is_wrong_in_itself_is_refused(name: str) -> None:
     assert refusal([exchange("one", **change)]) == [("one@1.yaml", reason)]
 
 
+@pytest.mark.parametrize("missing", ["type", "service", "without"])
+def test_a_purpose_that_cannot_be_recorded_is_refused(missing: str) -> None:
+    """What a consent record must say of a purpose is in the catalogue before anything is asked for it."""
+    told = {name: value for name, value in PURPOSES["purposes"]["alpha.one"].items() if name != missing}
+    purposes = changed(PURPOSES, "purposes", "alpha.one", to=told)
+    assert refusal([exchange("one")], purposes=purposes) == [("one@1.yaml", "no_words")]
+    small([exchange("one", status="draft")], purposes=purposes)
+
+
+def test_a_party_nobody_can_reach_takes_part_in_nothing() -> None:
+    """Controller, source, recipients and processors each have an address and a data protection officer."""
+    without = {name: value for name, value in PARTIES["parties"]["partner-q"].items() if name != "contact"}
+    parties = changed(PARTIES, "parties", "partner-q", to=without)
+    small([exchange("one")], parties=parties)
+    for change in ({"recipient": ["partner-q"]}, {"processing": {**PROCESSING, "processors": ["partner-q"]}}):
+        assert refusal([exchange("one", **change)], parties=parties) == [("one@1.yaml", "no_contact")]
+
+
+def test_without_a_notice_nothing_is_active() -> None:
+    """Nobody is asked before it is written what everybody is told."""
+    purposes = {"purposes": PURPOSES["purposes"]}
+    assert refusal([exchange("one")], purposes=purposes) == [("purposes.yaml", "no_notice")]
+    assert small([exchange("one", status="draft")], purposes=purposes).notice == {}
+
+
 def test_an_exchange_below_a_banned_purpose_is_refused() -> None:
     """Banning a purpose bans what is under it."""
-    purposes = changed(PURPOSES, "purposes", "hunting.birds", to={"sentence": WORDS})
+    purposes = changed(PURPOSES, "purposes", "hunting.birds", to=PURPOSES["purposes"]["alpha.one"])
     assert refusal([exchange("one", purpose="hunting.birds")], purposes=purposes) == [("one@1.yaml", "banned_purpose")]
 
 
@@ -180,7 +208,7 @@ MEETINGS = {
     "dataset split over two sources": (second(source="src-three", fields={"d.on": CLEAR}), ["split_dataset"]),
 }
 THREE_SOURCES = changed(
-    PARTIES, "parties", "src-three", to={"name": WORDS, "line": WORDS, "siret": "00000000000009", "holds": ["d"]}
+    PARTIES, "parties", "src-three", to={**PARTIES["parties"]["src-one"], "siret": "00000000000009", "holds": ["d"]}
 )
 
 

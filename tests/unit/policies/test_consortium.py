@@ -115,6 +115,11 @@ def sentences() -> list[tuple[str, str, str]]:
     texts = [(name, lang, entry.sentence[lang]) for name, entry in said for lang in LANGUAGES]
     for party in CONSORTIUM.parties.values():
         texts += [(party.id, lang, party.line[lang]) for lang in LANGUAGES]
+    for purpose in CONSORTIUM.purposes.values():
+        told = [text for text in (purpose.service, purpose.without) if text is not None]
+        texts += [(purpose.id, lang, text[lang]) for text in told for lang in LANGUAGES]
+    texts += [("withdrawal", lang, CONSORTIUM.notice["withdrawal"]["otherwise"][lang]) for lang in LANGUAGES]
+    texts += [("rights", lang, CONSORTIUM.notice["rights"][lang]) for lang in LANGUAGES]
     texts += [(reason.value, lang, reason.sentence(lang)) for reason in Reason for lang in LANGUAGES]
     return texts
 
@@ -139,3 +144,8 @@ def test_parties_hold_every_dataset_of_the_vocabulary() -> None:
     """No dataset without a source."""
     held = frozenset[str]().union(*(party.holds for party in CONSORTIUM.parties.values()))
     assert held == CONSORTIUM.vocabulary.datasets.keys()
+
+
+def test_every_field_has_its_category() -> None:
+    """The record names each field by a term others know (DPV-PD)."""
+    assert [name for name, field in CONSORTIUM.vocabulary.fields.items() if field.category is None] == []
