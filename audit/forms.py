@@ -82,6 +82,7 @@ obligation = _Word(
 scope = _Word(rf"{_CODE}(?:[.:]{_NAME}){{0,3}}")
 actor = _Unique(rf"[0-9a-f]{{32}}|batch:{_SLUG}{{1,40}}")
 siret = _Unique(r"[0-9]{14}")
+reference = _Unique(r"[A-Z]{2,8}-[0-9]{4}-[0-9]{1,4}")  # of a decision: SAN-2026-012
 hex128 = _Unique(r"[0-9a-f]{32}")
 hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
 commitment = _Unique(r"[A-Za-z0-9_-]{32}")

@@ -12,10 +12,12 @@ ConsentError
 │   ├── AlreadyWithdrawn     it had been withdrawn before: nothing was added
 │   ├── RequestPending       the same request already waits for the person's answer
 │   ├── RequestLapsed        the request waited longer than its seven days
+│   ├── WiderThanGiven       it would allow more than the person gave: that is a new authorisation
 │   └── AuthorisationExists  a valid (or objected) authorisation already stands
 ├── RequestTooSoon           the person refused less than 90 days ago
 ├── FieldsNotRequested       the answer goes beyond what was asked
 ├── NotEntitled              this actor may not trigger this transition
+├── ReasonUnknown            not a reason of the transition's closed list
 ├── FlagUnknown              not a flag of the closed list
 ├── GuardRefused             what the decision relied on no longer holds at commit
 │   ├── EpochChanged         the person's choices changed in between
@@ -123,6 +125,12 @@ class RequestLapsed(StateConflict):
     code = "request_lapsed"
 
 
+class WiderThanGiven(StateConflict):
+    """It would allow more than the person gave, or for longer: nothing was appended, a new request is needed."""
+
+    code = "wider_than_given"
+
+
 class AuthorisationExists(StateConflict):
     """An authorisation already stands for this person, purpose and recipient."""
 
@@ -149,6 +157,12 @@ class NotEntitled(ConsentError):  # noqa: N818
     """This kind of actor may not trigger this transition."""
 
     code = "not_entitled"
+
+
+class ReasonUnknown(ConsentError):  # noqa: N818
+    """Not a reason of the transition's closed list."""
+
+    code = "reason_unknown"
 
 
 class FlagUnknown(ConsentError):  # noqa: N818

@@ -1,116 +1,77 @@
-"""The transitions of an authorisation, planned: pure functions from what stands to what is to be written, or why not.
+"""Asking and answering, planned: pure functions from what stands to what is to be written, or why not.
 
 Refuses to widen what was asked, to ask again what waits, stands or was just refused, and to leave an ended state.
-States and events as in ISO/IEC TS 27560.
+States and events as in ISO/IEC TS 27560. What is done to an authorisation once given is in `measures.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from audit.canonical import Json
 from consent.errors import (
     AlreadyWithdrawn,
     AuthorisationExists,
-    AuthorisationUnknown,
     FieldsNotRequested,
-    NotEntitled,
-    RequestLapsed,
     RequestPending,
     RequestTooSoon,
     StateConflict,
+    WiderThanGiven,
 )
-from consent.states import (
-    BASES,
-    CONSENT,
-    COOL_OFF_MS,
-    ENDED,
-    ENTITLED,
-    PUBLIC_TASK,
-    VALID,
-    By,
-    Record,
-    Request,
-    effective_state,
-)
+from consent.planning import Move, Standing, entitled, movable, plan, shown
+from consent.states import BASES, CONSENT, COOL_OFF_MS, LAPSE_MS, TERMINAL, VALID, By, Record, Request, effective_state
 
-_RENEWAL_MS = 30 * 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The person's epoch, and the records of one purpose and recipient, newest first."""
-
-    epoch: int
-    records: tuple[Record, ...]
-
-    def in_slot(self, slot: str) -> Record | None:
-        """The record waiting for the person (`pending`), or the one decisions read (`current`)."""
-        return next((each for each in self.records if each.slot == slot), None)
-
-    def record(self, authorisation: str) -> Record:
-        """One of them."""
-        for each in self.records:
-            if each.id == authorisation:
-                return each
-        raise AuthorisationUnknown("this person has no such authorisation")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One entry and the rows it proves.
-
-    `values` are columns of the record; `gone` are records leaving their slot, with the state they leave it in;
-    `bump`: decisions taken before no longer hold.
-    """
-
-    event: str
-    values: Mapping[str, Any]
-    members: Mapping[str, Json]
-    bump: bool
-    gone: tuple[tuple[Record, str], ...] = ()
-
-
-def entitled(transition: str, by: By) -> None:
-    """Raises `NotEntitled` unless this kind of actor may do this."""
-    if by.kind not in ENTITLED[transition]:
-        raise NotEntitled(f"{transition}: not by this kind of actor")
+RENEWAL_MS = 30 * 86_400_000
+"""A renewal is offered, and a new request accepted, this long before the end."""
 
 
 def request(found: Standing, asked: Request, *, by: By, now: int) -> Move:
     """Consent: waits for the person. Other bases: active at once."""
-    entitled("request", by)
+    entitled("request" if asked.basis == CONSENT else "activate", by, now)
     if asked.basis not in BASES or not asked.fields:
         raise StateConflict("a request has a known basis and at least one field")
     current = found.in_slot("current")
-    if current is not None and _stands(current, asked, now):
-        raise AuthorisationExists("an authorisation stands for this purpose and recipient")
+    if _barred(found, asked) or (current is not None and _stands(current, asked, now)):
+        raise AuthorisationExists("an authorisation, an objection or an order stands for this purpose and recipient")
     if asked.basis == CONSENT:
         return _wait(found, now)
-    values = {"slot": "current", "state": "active", "fields": asked.fields, "decided_at": now, **_renews(current)}
-    return Move(
-        event="activated",
-        values=values,
+    return plan(
+        "activate",
+        values={"slot": "current", "fields": asked.fields, "decided_at": now, **_renews(current)},
         members={**_limits(asked.valid_until, asked.max_uses, now), **_replaces(current)},
-        bump=True,
         gone=_gone(current),
     )
 
 
 def _wait(found: Standing, now: int) -> Move:
-    pending = found.in_slot("pending")
-    if pending is not None and effective_state(pending, now) != "lapsed":
+    if found.in_slot("pending") is not None:
         raise RequestPending("the same request already waits for an answer")
     refused = max((each.decided_at or 0 for each in found.records if each.state == "refused"), default=0)
     if refused and now < refused + COOL_OFF_MS:
         raise RequestTooSoon(refused + COOL_OFF_MS)
-    return Move(
-        event="requested",
-        values={"slot": "pending", "state": "requested", "fields": frozenset(), "decided_at": None},
-        members={},
-        bump=False,
-        gone=() if pending is None else ((pending, "lapsed"),),
-    )
+    due = now + LAPSE_MS
+    values: dict[str, Any] = {"slot": "pending", "fields": frozenset(), "decided_at": None, "due": due}
+    return plan("request", values=values, members={"due": due})
+
+
+def defer(record: Record, *, by: By, now: int) -> Move:
+    """The person will answer later: seven more days, once."""
+    movable("defer", record, by=by, now=now)
+    return plan("defer", values={"due": now + LAPSE_MS}, members={"due": now + LAPSE_MS})
+
+
+def remind(record: Record, *, by: By, now: int) -> Move:
+    """The person who answers later is reminded, once."""
+    movable("remind", record, by=by, now=now)
+    if record.reminded_at is not None:
+        raise StateConflict("reminded before")
+    return plan("remind", values={"reminded_at": now})
+
+
+def lapse(record: Record, *, by: By, now: int) -> Move:
+    """Write down that nobody answered in time."""
+    entitled("lapse", by, now)
+    if record.state == "lapsed" or effective_state(record, now) != "lapsed":
+        raise StateConflict("this request still waits, or was answered")
+    return plan("lapse", values={"slot": None})
 
 
 def give(
@@ -125,108 +86,130 @@ def give(
     now: int,
 ) -> Move:
     """The person says yes, to all or part of what was asked, for as long or shorter. Frozen from then on."""
-    entitled("give", by)
-    _awaits(record, now)
+    movable("give", record, by=by, now=now)
+    shown(by)
     if not fields or not fields <= record.requested or not explicit <= fields:
         raise FieldsNotRequested("fields are some of those asked for, explicit ones some of these")
-    until = _until(record, valid_until, now)
+    until = _until(record, valid_until, by=by, now=now)
     current = found.in_slot("current")
-    if current is not None and current.state not in VALID | ENDED:
+    if current is not None and effective_state(current, now) not in VALID | TERMINAL:
         raise AuthorisationExists("an objection or a pause stands for this purpose and recipient")
-    return Move(
-        event="given",
+    return plan(
+        "give",
         values={
             "slot": "current",
-            "state": "given",
             "fields": fields,
             "explicit": explicit,
             "valid_from": now,
             "valid_until": until,
             "notice": notice or record.notice,
-            "channel": by.channel,
-            "method": by.method,
-            "decided_at": now,
+            **_decided(by, now),
             **_renews(current),
         },
         members={**_limits(until, record.max_uses, now), **_replaces(current)},
-        bump=True,
         gone=_gone(current),
     )
 
 
 def refuse(found: Standing, record: Record, *, by: By, now: int) -> Move:
     """The person says no. Nothing else they decided is touched, and no decision taken before changes."""
-    entitled("refuse", by)
-    _awaits(record, now)
+    movable("refuse", record, by=by, now=now)
     current = found.in_slot("current")
-    vacant = current is None or current.state in ENDED
-    values = {
-        "slot": "current" if vacant else None,
-        "state": "refused",
-        "decided_at": now,
-        "channel": by.channel,
-        "method": by.method,
-    }
-    return Move(event="refused", values=values, members={}, bump=False, gone=_gone(current) if vacant else ())
+    vacant = current is None or current.state in TERMINAL
+    values = {"slot": "current" if vacant else None, **_decided(by, now)}
+    return plan("refuse", values=values, gone=_gone(current) if vacant else ())
 
 
-def withdraw(record: Record, *, by: By) -> Move:
+def renew(
+    record: Record,
+    *,
+    fields: frozenset[str] | None,
+    notice: str | None,
+    valid_until: int | None,
+    by: By,
+    now: int,
+) -> Move:
+    """The person says yes again, to the same or less, for as long or shorter: the new record's first transition."""
+    movable("renew", record, by=by, now=now)
+    kept = record.fields if fields is None else fields
+    until = valid_until
+    if record.valid_until is not None:
+        longest = now + record.valid_until - record.valid_from
+        until = longest if valid_until is None else valid_until
+        if until > longest:
+            raise WiderThanGiven("renewed for as long as before at most")
+    if not kept or not kept <= record.fields or (until is not None and until <= now):
+        raise WiderThanGiven("what is renewed is what was given, or less")
+    return plan(
+        "renew",
+        values={
+            "slot": "current",
+            "fields": kept,
+            "explicit": record.explicit & kept,
+            "valid_from": now,
+            "valid_until": until,
+            "notice": notice or record.notice,
+            **_decided(by, now),
+            **_renews(record),
+        },
+        members={**_limits(until, record.max_uses, now), **_replaces(record)},
+        gone=_gone(record),
+    )
+
+
+def withdraw(record: Record, *, by: By, now: int) -> Move:
     """The person takes consent back. Possible from any state that may still be relied on, whatever the clock says."""
-    entitled("withdraw", by)
     if record.state == "withdrawn":
+        entitled("withdraw", by, now)
         raise AlreadyWithdrawn("withdrawn before; the withdrawal stands")
-    if record.basis != CONSENT or record.state not in {"given", "renewed", "paused"}:
-        raise StateConflict("only a given consent can be withdrawn")
-    return Move(event="withdrawn", values={"state": "withdrawn"}, members={}, bump=True)
-
-
-def object_to(record: Record, *, by: By) -> Move:
-    """The person objects to a public task (GDPR 21): the exchange stops at once, before anyone examines it."""
-    entitled("object_to", by)
-    if record.basis != PUBLIC_TASK or record.state != "active":
-        raise StateConflict("only an active public task can be objected to")
-    return Move(event="objection_lodged", values={"state": "objection_lodged"}, members={}, bump=True)
+    movable("withdraw", record, by=by, now=now, stored=True)
+    return plan("withdraw")
 
 
 def expire(record: Record, *, by: By, now: int) -> Move:
     """Write down an end that decisions already see."""
-    entitled("expire", by)
-    if record.state not in VALID or effective_state(record, now) != "expired":
+    entitled("expire", by, now)
+    if record.state == "expired" or effective_state(record, now) != "expired":
         raise StateConflict("this authorisation has not ended")
-    return Move(event="expired", values={"state": "expired"}, members={}, bump=True)
+    return plan("expire")
 
 
-def _awaits(record: Record, now: int) -> None:
-    state = effective_state(record, now)
-    if state == "lapsed":
-        raise RequestLapsed("this request waited too long: a new one is needed")
-    if state != "requested":
-        raise StateConflict("this request was answered")
+def _decided(by: By, now: int) -> dict[str, Any]:
+    mandate = None if by.representative is None else by.representative.id
+    return {"channel": by.channel, "method": by.method, "mandate": mandate, "decided_at": now, "due": None}
 
 
-def _until(record: Record, chosen: int | None, now: int) -> int | None:
-    if chosen is None:
-        return record.valid_until
-    if chosen <= now or (record.valid_until is not None and chosen > record.valid_until):
+def _until(record: Record, chosen: int | None, *, by: By, now: int) -> int | None:
+    """As asked or sooner, and never beyond the mandate of who says yes for the person."""
+    until = record.valid_until if chosen is None else chosen
+    if chosen is not None and (chosen <= now or (record.valid_until is not None and chosen > record.valid_until)):
         raise FieldsNotRequested("the end may be sooner than asked, not later, not past")
-    return chosen
+    if by.representative is None:
+        return until
+    return by.representative.valid_until if until is None else min(until, by.representative.valid_until)
+
+
+def _barred(found: Standing, asked: Request) -> bool:
+    """Whether the person's objection was upheld, or an order stopped it: no partner makes that active again."""
+    stopped = (each for each in found.records if each.state in {"upheld", "revoked"})
+    return asked.basis != CONSENT and any(each.basis == asked.basis for each in stopped)
 
 
 def _stands(current: Record, asked: Request, now: int) -> bool:
     """Whether asking is pointless, or would get round an objection."""
     state = effective_state(current, now)
-    if state in ENDED:
+    if state in TERMINAL:
         return False
     if asked.basis != CONSENT or state not in VALID:
         return True
-    ending = current.valid_until is not None and current.valid_until <= now + _RENEWAL_MS
+    ending = current.valid_until is not None and current.valid_until <= now + RENEWAL_MS
     return asked.fields <= current.fields and not ending
 
 
 def _gone(current: Record | None) -> tuple[tuple[Record, str], ...]:
     if current is None:
         return ()
-    return ((current, "superseded" if current.state in VALID else current.state),)
+    return ((current, current.state if current.state in TERMINAL else "superseded"),)
 
 
 def _renews(current: Record | None) -> dict[str, Any]:
@@ -240,5 +223,4 @@ def _replaces(current: Record | None) -> dict[str, Json]:
 
 
 def _limits(until: int | None, max_uses: int | None, now: int) -> dict[str, Json]:
-    limits = {"valid_from": now, "valid_until": until, "max_uses": max_uses}
-    return {name: value for name, value in limits.items() if value is not None}
+    return {"valid_from": now, "valid_until": until, "max_uses": max_uses}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from consent import models, records
+from consent import carrying, models
 from consent.errors import (
     AlreadyWithdrawn,
     AuthorisationExists,
@@ -407,7 +407,7 @@ async def test_the_tables_hold_one_record_per_slot(side):
 
 def test_states_that_are_not_known_are_never_valid():
     """Rule: unknown means no."""
-    for state in ("paused", "invalidated", "revoked", "tombstoned", "unknown", "deferred"):
-        record = replace(records._blank("0" * 32, asked(), now=NOW), state=state)
+    for state in ("paused", "invalidated", "revoked", "tombstoned", "unknown", "upheld"):
+        record = replace(carrying.blank("0" * 32, asked(), now=NOW), state=state)
         assert effective_state(record, NOW) == state
         assert state not in VALID

@@ -1,0 +1,252 @@
+"""Carries planned transitions out: read and plan, one journal entry, and in its transaction the rows it proves.
+
+1 read and plan (`moves.py`, `measures.py`); 2 append one entry; 3 under the journal's lock, in the same transaction,
+if nothing moved, write the new state and tell whoever must hear of it. When something moved, plan again on what is
+there now: the plan then says why it is no longer allowed, and nothing was appended.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit.canonical import Json
+from audit.journal import Appended, Draft, Journal
+from audit.store import Store
+from consent.errors import ConsentError, Contended, EpochChanged, SubjectErased
+from consent.guards import ChangeGuard, SubjectRef
+from consent.models import authorisation as table
+from consent.models import subject as people
+from consent.planning import Move, Standing
+from consent.states import NONE, By, Record, Request, read_record, write_record
+from consent.vault import SubjectId, Vault
+
+_ATTEMPTS = 32
+_LISTED = 1_000
+_SCHEMA = "iso-27560/passerelle-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What was done: the record as it now stands, and the entry that proves it."""
+
+    record: Record
+    appended: Appended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What others may have to hear of a transition: no personal value. `event` is the journal's word."""
+
+    record_id: str
+    subject: SubjectId
+    recipient: str
+    sources: tuple[str, ...]
+    event: str
+    at: int
+    entry: int
+
+
+Tell = Callable[[Connection, Told], None]
+"""Called inside the transition's transaction: what it writes stands or falls with the transition."""
+
+Plan = Callable[[Standing], tuple[Record, Move]]
+"""From what stands: the record the move is about, and the move."""
+
+
+class _Moved(ConsentError):  # noqa: N818  caught here
+    """What was planned on is no longer so."""
+
+
+class Carrier:
+    """The one way transitions are written."""
+
+    def __init__(self, *, store: Store, journal: Journal, vault: Vault, told: Tell | None = None) -> None:
+        self.store = store
+        self._journal = journal
+        self._vault = vault
+        self._told = told
+
+    async def carry_out(
+        self, subject: SubjectId, plan: Plan, *, purpose: str, recipient: str, by: By, now: int
+    ) -> Transition:
+        """Plan until nothing moves in between; raises what the plan raises."""
+        scope = (table.c.purpose == purpose, table.c.recipient == recipient)
+        for _ in range(_ATTEMPTS):
+            found = await self.standing(subject, *scope)
+            before, move = plan(found)  # 1
+            after = moved(before, move, by=by, now=now)
+            ref = SubjectRef(subject, await self._vault.open(subject))
+            draft = Draft(
+                type=f"authorisation.{move.event}",
+                members=_members(after, move, epoch=found.epoch + move.bump, by=by, new=before.state == NONE),
+                time=now,
+                subject=ref,
+                guard=ChangeGuard(epoch=found.epoch, bump=move.bump),
+                change=self._change(found, scope, move, before=before, after=after),
+            )
+            try:
+                appended = await self._journal.append(draft)  # 2
+            except (_Moved, EpochChanged):
+                continue
+            return Transition(record=replace(after, entry=appended.index), appended=appended)
+        raise Contended("this person keeps changing: ask again")
+
+    async def standing(self, subject: SubjectId, *scope: sa.ColumnElement[bool]) -> Standing:
+        """The person's epoch and records; raises `SubjectErased`."""
+        return await self.store.read(lambda connection: _read(connection, subject, *scope))
+
+    def _change(
+        self,
+        found: Standing,
+        scope: Sequence[sa.ColumnElement[bool]],
+        move: Move,
+        *,
+        before: Record,
+        after: Record,
+    ) -> Callable[[Connection, int], None]:
+        """3: under the lock."""
+        row = write_record(after)
+
+        def change(connection: Connection, index: int) -> None:
+            if _read(connection, after.subject, *scope).records != found.records:
+                raise _Moved("another transition came first")
+            for gone, state in move.gone:
+                left = {"slot": None, "state": state, "changed_at": after.changed_at, "entry": index}
+                connection.execute(sa.update(table).where(table.c.id == gone.id).values(left))
+            written = {**row, "entry": index}
+            if before.state == NONE:
+                connection.execute(sa.insert(table).values(written))
+            else:
+                connection.execute(sa.update(table).where(table.c.id == after.id).values(written))
+            if self._told is not None:
+                self._told(connection, _told(before, move, at=after.changed_at, entry=index))
+
+        return change
+
+
+def blank(subject: SubjectId, asked: Request, *, now: int) -> Record:
+    """The record of a request before its first transition."""
+    id_ = _new_id(now)
+    return Record(
+        id=id_,
+        subject=subject,
+        recipient=asked.recipient,
+        purpose=asked.purpose,
+        slot=None,
+        basis=asked.basis,
+        state=NONE,
+        requested=asked.fields,
+        fields=frozenset(),
+        uses=0,
+        explicit=frozenset(),
+        valid_from=now,
+        valid_until=asked.valid_until,
+        max_uses=asked.max_uses,
+        catalogue=asked.catalogue,
+        notice=asked.notice,
+        channel=None,
+        method=None,
+        entry=0,
+        lineage_id=id_,
+        supersedes=None,
+        version=1,
+        requested_at=now,
+        decided_at=None,
+        changed_at=now,
+        record={
+            "schema": _SCHEMA,
+            "siret": asked.siret,
+            "sources": list(asked.sources),
+            "objection": asked.objection,
+            "details": dict(asked.details),
+            "events": [],
+        },
+    )
+
+
+def successor(record: Record, *, now: int) -> Record:
+    """The same content under a new name, before its first transition."""
+    content = {**record.record, "events": []}
+    return replace(record, id=_new_id(now), slot=None, state=NONE, uses=0, requested_at=now, record=content)
+
+
+def moved(before: Record, move: Move, *, by: By, now: int) -> Record:
+    """The record once moved, with the event added to its own history."""
+    content = move.values.get("record", before.record)
+    event = {"event": move.event, "time": now, "method": by.method, **_acts(by), **move.members}
+    history = [*content["events"], {name: value for name, value in event.items() if value is not None}]
+    return replace(before, **{"changed_at": now, **move.values, "record": {**content, "events": history}})
+
+
+def _acts(by: By) -> dict[str, Json]:
+    mandate = by.representative
+    return {
+        "by": by.kind,
+        "channel": by.channel,
+        "actor": by.actor,
+        "witness": by.witness,
+        "evidence": by.evidence,
+        "confirmed": by.confirmed,
+        "mandate": None if mandate is None else mandate.id,
+        "capacity": None if mandate is None else mandate.capacity,
+    }
+
+
+def _members(after: Record, move: Move, *, epoch: int, by: By, new: bool) -> dict[str, Json]:
+    content: dict[str, Json] = {
+        "authorisation": after.id,
+        "org": after.recipient,
+        "purpose": after.purpose,
+        "basis": after.basis,
+        "epoch": epoch,
+        "notice": after.notice,
+        "catalogue": after.catalogue,
+        **_acts(by),
+        **move.members,
+    }
+    if new:
+        sources = sorted(after.record["sources"])
+        content |= {"siret": after.record["siret"], "sources": sources, "fields": sorted(after.requested)}
+    if move.event in {"given", "renewed", "narrowed"}:
+        content |= {"fields": sorted(after.fields), "explicit": sorted(after.explicit)}
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def _told(before: Record, move: Move, *, at: int, entry: int) -> Told:
+    return Told(
+        record_id=before.id,
+        subject=before.subject,
+        recipient=before.recipient,
+        sources=tuple(before.record.get("sources", ())),
+        event=move.event,
+        at=at,
+        entry=entry,
+    )
+
+
+def _read(connection: Connection, subject: SubjectId, *scope: sa.ColumnElement[bool]) -> Standing:
+    """The epoch first: what changes afterwards is caught by the gate."""
+    query = sa.select(people.c.epoch, people.c.uses).where(people.c.id == subject, people.c.erased_at.is_(None))
+    person = connection.execute(query).one_or_none()
+    if person is None:
+        raise SubjectErased("no such person any more")
+    uses: Mapping[str, Any] = orjson.loads(person.uses)
+    newest = (
+        sa.select(table)
+        .where(table.c.subject == subject, *scope)
+        .order_by(table.c.requested_at.desc(), table.c.id.desc())
+    )
+    rows = connection.execute(newest.limit(_LISTED)).mappings()
+    return Standing(person.epoch, tuple(read_record(row, uses) for row in rows))
+
+
+def _new_id(now: int) -> str:
+    """A UUID version 7 (RFC 9562 §5.7), hex: sorts by time."""
+    number = (now & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 0x7 << 76
+    return f"{number & ~(0x3 << 62) | 0x2 << 62:032x}"
