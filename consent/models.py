@@ -123,6 +123,48 @@ authorisation = Table(
         postgresql_where=sa.text("slot IS NOT NULL"),
     ),
     Index("ix_consent_authorisation_subject", "subject", "requested_at"),
+    Index(
+        "ix_consent_authorisation_waiting",
+        "due",
+        sqlite_where=sa.text("slot = 'pending'"),
+        postgresql_where=sa.text("slot = 'pending'"),
+    ),
+    Index(
+        "ix_consent_authorisation_ending",
+        "valid_until",
+        sqlite_where=sa.text("slot = 'current'"),
+        postgresql_where=sa.text("slot = 'current'"),
+    ),
+)
+
+# What all records of one line of a catalogue say alike (ISO/IEC TS 27560), once, by digest; and which it was in which
+# catalogue. Neither is ever changed or deleted: records given long ago are read with it.
+terms = Table(
+    "consent_terms",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("content", Text, nullable=False),  # canonical JSON
+)
+
+terms_line = Table(
+    "consent_terms_line",
+    metadata,
+    Column("catalogue", String(64), primary_key=True),
+    Column("recipient", String(41), primary_key=True),
+    Column("purpose", String(80), primary_key=True),
+    Column("terms", String(64), nullable=False),
+)
+
+# What was given, as it was given: written in the transaction of giving, never changed.
+frozen = Table(
+    "consent_frozen",
+    metadata,
+    Column("authorisation", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("terms", String(64), nullable=False),
+    Column("own", Text, nullable=False),  # canonical JSON: this person's part
+    Column("digest", String(64), nullable=False),  # SHA-256 of the canonical whole
+    Column("entry", BigInteger, nullable=False),  # index of the journal entry that gave it
 )
 
 # What two officers ask for, and what became of it. Kept for ever: it names an opaque id nobody can join any more.

@@ -8,7 +8,8 @@ from typing import Any
 
 from starlette.routing import Route, Router
 
-from gateway.api.authorisations import post_authorisation_request
+from gateway.api.answers import routes as answer_routes
+from gateway.api.authorisations import get_request, post_authorisation_request, post_link
 from gateway.api.catalogue import get_catalogue
 from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
@@ -16,6 +17,7 @@ from gateway.api.operations import get_error_page, get_livez, get_openapi, get_r
 from gateway.api.subjects import post_subject
 from gateway.api.webhooks import routes as webhook_routes
 from gateway.api.witness import get_witnessed, post_checkpoint
+from gateway.channels import run as run_channels
 from gateway.edge import Edge
 from gateway.erasures import drop_keys
 from gateway.oauth.routes import routes as oauth_routes
@@ -37,6 +39,7 @@ def build_app(services: Services) -> Edge:
             running.append(asyncio.create_task(services.timestamping.run(services.clock), name="timestamps"))
         running.append(asyncio.create_task(drop_keys(services), name="erased"))
         running.append(asyncio.create_task(services.signals.run(services.clock), name="signals"))
+        running.append(asyncio.create_task(run_channels(services.channels, services.clock), name="channels"))
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU
@@ -52,6 +55,9 @@ def build_app(services: Services) -> Edge:
             Route("/v1/exchanges", PostExchange(), methods=["POST"]),
             Route("/v1/subjects", post_subject, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
+            Route("/v1/authorisation-requests/{id}", get_request, methods=["GET"]),
+            Route("/v1/authorisation-requests/{id}/links", post_link, methods=["POST"]),
+            *answer_routes(),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),
             *oauth_routes(services.server),
             *webhook_routes(),

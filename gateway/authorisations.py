@@ -7,8 +7,9 @@ person will read that the law allows it, and whether they can object.
 import hashlib
 from dataclasses import dataclass, field
 
+from consent.invitations import Link
 from consent.records import Transition
-from consent.states import By, Request
+from consent.states import By, Record, Request
 from gateway.actors import acting
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
@@ -54,6 +55,11 @@ async def ask(services: Services, caller: Caller, asked: Asked, *, now: int) -> 
     kind = "professional" if caller.actor is not None else "controller"
     by = By(kind=kind, channel="system", actor=who.tag)
     return await services.authorisations.request(subject, request, by=by, now=now)
+
+
+async def invite(services: Services, record: Record, *, now: int) -> Link:
+    """A fresh one-time link to a request; the older one dies."""
+    return await services.channels.invitations.issue(record, now=now)
 
 
 def notice_digest(services: Services, purpose: str, fields: frozenset[str]) -> str:

@@ -42,6 +42,8 @@ class GatewayKeys:
     blind: bytes = field(repr=False)
     actors: bytes = field(repr=False)
     repeats: bytes = field(repr=False)
+    links: bytes = field(repr=False)
+    """Of the links, visits and codes that people are given."""
     sealing: bytes = field(repr=False)
     """Of the secrets that receivers of signals share with us."""
     naming: bytes = field(repr=False)
@@ -63,6 +65,7 @@ def load(settings: Settings) -> GatewayKeys:
         blind=_derived(master, b"passerelle-blind-index/v1"),
         actors=_derived(master, b"passerelle-actors/v1"),
         repeats=_derived(master, b"passerelle-repeats/v1"),
+        links=_derived(master, b"passerelle-links/v1"),
         sealing=_derived(master, b"passerelle-signal-secrets/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
         tokens=load_token_keys(folder / "token.pem"),

@@ -227,6 +227,46 @@ PROBLEMS: Mapping[str, Problem] = {
         "The catalogue holds no active exchange for you and this purpose.",
         "Read `GET /v1/catalogue`.",
     ),
+    # on a person's behalf
+    "assistance_incomplete": Problem(
+        422,
+        "What this answer rests on is missing",
+        "Each channel asks for its own: the person present, a witness, a code, a signed paper. `missing` names it.",
+        "See the table in docs/how-to/ask-a-person.md; taking back never asks for more than giving did.",
+    ),
+    "witness_refused": Problem(
+        403,
+        "The witness is the same professional",
+        "A witness is a second professional, with a token of their own.",
+        "Ask a colleague to sign in, or let the person confirm by a code.",
+    ),
+    "code_refused": Problem(
+        403,
+        "This code does not confirm this",
+        "Wrong, used, older than ten minutes, tried five times, or asked for another answer: one word for all.",
+        "Check the digits with the person, or send a new code for the very answer you note.",
+    ),
+    "codes_spent": Problem(
+        429,
+        "Too many codes for one day",
+        "A person is sent five codes within 24 hours at most.",
+        "Note the answer with a witness, or come back tomorrow.",
+    ),
+    "contact_missing": Problem(
+        409,
+        "No number to send a code to",
+        "The person has given the gateway no number; a professional cannot give one for them.",
+        "Note the answer with a witness.",
+    ),
+    "message_not_sent": Problem(
+        503, "The message was not sent", "No messenger is configured, or it failed.", "Repeat later, or use a witness."
+    ),
+    "mandate_refused": Problem(
+        403,
+        "No mandate covers this",
+        "Unknown, over, for another person or purpose, or one that needs the person present: one word for all.",
+        "Check the mandate and its dates; the person can always answer themselves.",
+    ),
     # being told
     "webhook_unknown": Problem(
         404,

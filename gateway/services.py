@@ -24,8 +24,10 @@ from consent.erasure import reapply
 from consent.guards import Gate
 from consent.queries import Snapshots
 from consent.records import Authorisations
+from consent.rights import Rights
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
+from gateway.channels import Channels, open_channels
 from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
 from gateway.oauth.partners import Partners
@@ -78,6 +80,8 @@ class Services:
     kinds: Mapping[str, frozenset[str]]
     people: People
     authorisations: Authorisations
+    rights: Rights
+    channels: Channels
     snapshots: Snapshots
     outbox: Outbox
     endpoints: Endpoints
@@ -142,6 +146,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         allowed = frozenset(settings.webhook_allow.split())
         outbox, shared, receivers = Outbox(secrets.naming), Secrets(secrets.sealing), SignalClient(allowed=allowed)
         stack.push_async_callback(receivers.close)
+        authorisations = Authorisations(store=store, journal=journal, vault=vault, told=outbox.told)
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -161,7 +166,16 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
-            authorisations=Authorisations(store=store, journal=journal, vault=vault, told=outbox.told),
+            authorisations=authorisations,
+            channels=open_channels(
+                settings,
+                secrets,
+                store=store,
+                journal=journal,
+                vault=vault,
+                blind=blind,
+                authorisations=authorisations,
+            ),
             outbox=outbox,
             endpoints=Endpoints(store=store, secrets_=shared, allowed=allowed),
             signals=Signals(
@@ -212,7 +226,8 @@ def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:
     """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
     datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
-    return ("authorisations:request", *datasets, "log:entries", "subjects:nir", "subjects:write", "webhooks:write")
+    others = ("log:entries", "subjects:nir", "subjects:write", "webhooks:write")
+    return ("authorisations:answer", "authorisations:request", *datasets, *others)
 
 
 def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock) -> dict[str, Connector]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGED_CATALOGUE = Path(__file__).parent.parent / "policies" / "catalogue"
@@ -79,6 +79,15 @@ class Settings(BaseSettings):
         Path("backups/keys"), description="Folder of the key store's backups; an erasure reaches into them."
     )
     keys_backup_days: int = Field(30, ge=1, le=90, description="Backups of the key store older than this are deleted.")
+    people_url: str = Field(
+        "", description="Address of people's pages, which links of requests begin with. Empty: `public_url`."
+    )
+    messenger: Literal["none", "sandbox"] = Field(
+        "none", description="Who carries messages to people; `sandbox` writes them to `messages.jsonl` under `home`."
+    )
+    assisted_delay_hours: int = Field(
+        24, ge=0, le=120, description="How long a yes noted by a professional waits when no code confirmed it."
+    )
     webhook_allow: str = Field(
         "",
         description="Hosts that signals may be sent to although not public, blank-separated: tests, an own network. "
@@ -91,9 +100,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 
-    @field_validator("public_url")
+    @field_validator("public_url", "people_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "people_url":
+            return value
         parts = urlsplit(value)
         local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
         if (

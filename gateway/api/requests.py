@@ -17,6 +17,8 @@ MAX_BODY = 64 * 1024
 _NAMES = (
     frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"})
     | {"url", "signature", "types", "since"}
+    | {"answer", "channel", "explicit", "person_present", "evidence", "mandate", "code"}
+    | {"capacity", "until", "purposes"}
     | KINDS
 )
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")

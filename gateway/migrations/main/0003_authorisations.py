@@ -51,6 +51,19 @@ def _tables() -> None:
         batch_op.create_index(batch_op.f("ix_consent_contact_number"), ["number"], unique=False)
 
     op.create_table(
+        "consent_frozen",
+        sa.Column("authorisation", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=False),
+        sa.Column("terms", sa.String(length=64), nullable=False),
+        sa.Column("own", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("authorisation", name=op.f("pk_consent_frozen")),
+    )
+    with op.batch_alter_table("consent_frozen", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_consent_frozen_subject"), ["subject"], unique=False)
+
+    op.create_table(
         "consent_held",
         sa.Column("authorisation", sa.String(length=32), nullable=False),
         sa.Column("subject", sa.String(length=32), nullable=False),
@@ -137,6 +150,20 @@ def _tables() -> None:
         batch_op.create_index("ix_consent_right_subject", ["subject", "received_at"], unique=False)
 
     op.create_table(
+        "consent_terms",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_consent_terms")),
+    )
+    op.create_table(
+        "consent_terms_line",
+        sa.Column("catalogue", sa.String(length=64), nullable=False),
+        sa.Column("recipient", sa.String(length=41), nullable=False),
+        sa.Column("purpose", sa.String(length=80), nullable=False),
+        sa.Column("terms", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("catalogue", "recipient", "purpose", name=op.f("pk_consent_terms_line")),
+    )
+    op.create_table(
         "signal_delivery",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -193,3 +220,17 @@ def _tables() -> None:
         batch_op.add_column(sa.Column("due", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("reminded_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("held_at", sa.BigInteger(), nullable=True))
+        batch_op.create_index(
+            "ix_consent_authorisation_ending",
+            ["valid_until"],
+            unique=False,
+            sqlite_where=sa.text("slot = 'current'"),
+            postgresql_where=sa.text("slot = 'current'"),
+        )
+        batch_op.create_index(
+            "ix_consent_authorisation_waiting",
+            ["due"],
+            unique=False,
+            sqlite_where=sa.text("slot = 'pending'"),
+            postgresql_where=sa.text("slot = 'pending'"),
+        )

@@ -1,0 +1,170 @@
+"""Who may act for somebody else: parents, guardians, curators, aidants, each under a dated mandate somebody checked.
+
+Answers for: a mandate is looked at again at each act, against holder, person, purpose and clock. What a parent gives
+ends with the mandate, which ends at majority: the date of birth itself is never here, and no job is needed for the
+end to hold; `settle` then writes down what it invalidated. Refuses a mandate without an end; a curator who acts
+without the person (French civil code, art. 467); and to tell which of its conditions a mandate fails.
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit.canonical import Json
+from audit.store import Store
+from consent.entries import Entries
+from consent.errors import MandateRefused, NotEntitled, StateConflict
+from consent.models import authorisation
+from consent.models import mandate as table
+from consent.records import Authorisations
+from consent.states import By, Mandate
+from consent.vault import SubjectId
+
+PARENT, GUARDIAN, CURATOR, AIDANT = "parent", "guardian", "curator", "aidant"
+CAPACITIES = frozenset({PARENT, GUARDIAN, CURATOR, AIDANT})
+LONGEST_MS: dict[str, int] = {
+    PARENT: 18 * 366 * 86_400_000,
+    GUARDIAN: 10 * 366 * 86_400_000,  # civil code, art. 441 and 442: five years, ten when renewed
+    CURATOR: 10 * 366 * 86_400_000,
+    AIDANT: 366 * 86_400_000,
+}
+SEEN = ""
+"""Holder of a mandate whose holder is known by sight only: acts before a professional, never by signing in."""
+
+_RECORDERS = frozenset({"professional", "operator", "dpo"})
+_CLOCK = By(kind="policy", channel="system")
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What somebody read in a document: `digest` is its SHA-256, `purposes` empty for every purpose.
+
+    `holder` is the tag of the representative: HMAC of their own identity, never a name.
+    """
+
+    holder: str
+    capacity: str
+    digest: str
+    until: int
+    purposes: frozenset[str] = frozenset()
+
+
+class Mandates:
+    """The mandates of a consortium."""
+
+    def __init__(self, *, store: Store, entries: Entries, authorisations: Authorisations) -> None:
+        self._store = store
+        self._entries = entries
+        self._authorisations = authorisations
+
+    async def record(self, subject: SubjectId, seen: Checked, *, by: By, now: int) -> Mandate:
+        """Keep what somebody checked; raises `NotEntitled`, `MandateRefused` for dates or capacities that cannot be."""
+        _entitled(by)
+        if seen.capacity not in CAPACITIES or not now < seen.until <= now + LONGEST_MS[seen.capacity]:
+            raise MandateRefused("a mandate has a known capacity, and an end within what the law allows")
+        made = Mandate(
+            id=secrets.token_hex(16), capacity=seen.capacity, valid_from=now, valid_until=seen.until, checked_at=now
+        )
+        row = {
+            "id": made.id,
+            "subject": subject,
+            "holder": seen.holder,
+            "capacity": seen.capacity,
+            "digest": seen.digest,
+            "purposes": " ".join(sorted(seen.purposes)),
+            "checked_at": now,
+            "valid_from": now,
+            "until": seen.until,
+        }
+
+        def change(connection: Connection, index: int) -> None:
+            connection.execute(sa.insert(table), {**row, "entry": index})
+
+        members: dict[str, Json] = {
+            "mandate": made.id,
+            "capacity": seen.capacity,
+            "digest": seen.digest,
+            "until": seen.until,
+            "purposes": sorted(seen.purposes),
+        }
+        await self._entries.append("mandate.recorded", subject, {**members, **_by(by)}, change, now=now)
+        return made
+
+    async def end(self, id_: str, *, subject: SubjectId, by: By, now: int) -> None:
+        """Over from now on; raises `MandateRefused` when it was."""
+        _entitled(by)
+
+        def change(connection: Connection, index: int) -> None:
+            mine = (table.c.id == id_, table.c.subject == subject, table.c.ended_at.is_(None))
+            update = sa.update(table).where(*mine).values(ended_at=now, entry=index)
+            if not connection.execute(update).rowcount:
+                raise MandateRefused("no such mandate in force")
+
+        await self._entries.append("mandate.ended", subject, {"mandate": id_, **_by(by)}, change, now=now)
+
+    async def check(
+        self, id_: str, *, subject: SubjectId, holder: str | None, purpose: str, present: bool, now: int
+    ) -> Mandate:
+        """The mandate, for `By.representative`; raises `MandateRefused`. Called at each act.
+
+        `holder` is who signed in; None when a professional has the representative before them. `present`: the person
+        is there as well.
+        """
+        query = sa.select(table).where(table.c.id == id_, table.c.subject == subject)
+        row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None or (holder is not None and (row.holder == SEEN or row.holder != holder)):
+            raise MandateRefused("no mandate for this act")
+        covers = not row.purposes or purpose in row.purposes.split()
+        if not covers or row.ended_at is not None or not row.valid_from <= now < row.until:
+            raise MandateRefused("no mandate for this act")
+        if row.capacity == CURATOR and not present:
+            raise MandateRefused("a curator acts with the person, not for them")
+        return Mandate(
+            id=row.id,
+            capacity=row.capacity,
+            valid_from=row.valid_from,
+            valid_until=row.until,
+            checked_at=row.checked_at,
+        )
+
+    async def settle(self, *, now: int) -> int:
+        """Invalidate what parents gave for those who have come of age; gives how many mandates are settled.
+
+        The authorisations ended by themselves at that date: this writes it down and tells those concerned. Running on
+        several processes at once does it once: each step is refused where it was done.
+        """
+        over = (table.c.capacity == PARENT, table.c.settled_at.is_(None), table.c.until <= now)
+        query = sa.select(table.c.id, table.c.subject).where(*over).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
+        due = await self._store.read(lambda connection: connection.execute(query).all())
+        for row in due:
+            for id_ in await self._given_under(row.subject, row.id):
+                try:
+                    await self._authorisations.invalidate(
+                        id_, subject=row.subject, reason="majority_reached", by=_CLOCK, now=now
+                    )
+                except StateConflict:  # withdrawn, ended or invalidated before
+                    continue
+            done = sa.update(table).where(table.c.id == row.id).values(settled_at=now)
+            await self._store.write(lambda connection, done=done: connection.execute(done) and None)  # type: ignore[misc]
+        return len(due)
+
+    async def _given_under(self, subject: str, mandate: str) -> Collection[str]:
+        query = sa.select(authorisation.c.id).where(
+            authorisation.c.subject == subject, authorisation.c.mandate == mandate, authorisation.c.slot == "current"
+        )
+        return await self._store.read(
+            lambda connection: connection.execute(query.order_by(authorisation.c.id)).scalars().all()
+        )
+
+
+def _entitled(by: By) -> None:
+    if by.kind not in _RECORDERS:
+        raise NotEntitled("mandates: checked by a professional, never by their holder")
+
+
+def _by(by: By) -> dict[str, Json]:
+    return {"by": by.kind} if by.actor is None else {"by": by.kind, "actor": by.actor}

@@ -1,0 +1,42 @@
+"""What a partner is told of a request it made: pending, yes, no or lapsed. Never why, never when.
+
+Refuses to tell another partner's request from none at all.
+"""
+
+import sqlalchemy as sa
+
+from audit.store import Store
+from consent.errors import AuthorisationUnknown
+from consent.models import authorisation as table
+from consent.records import Authorisations
+from consent.states import Record, effective_state
+
+PENDING, YES, NO, LAPSED = "pending", "yes", "no", "lapsed"
+
+
+async def find(store: Store, authorisations: Authorisations, authorisation: str, *, recipient: str) -> Record:
+    """One of this partner's; raises `AuthorisationUnknown`, also for another partner's and for an erased person's."""
+    if "\0" in authorisation:  # PostgreSQL holds none
+        raise AuthorisationUnknown("this partner has no such authorisation")
+    query = sa.select(table.c.subject).where(table.c.id == authorisation, table.c.recipient == recipient)
+    subject = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+    if subject is None:
+        raise AuthorisationUnknown("this partner has no such authorisation")
+    record = await authorisations.get(authorisation, subject=subject)
+    if record.state == "tombstoned":  # nothing of what was answered is left to tell
+        raise AuthorisationUnknown("this partner has no such authorisation")
+    return record
+
+
+def told(record: Record, now: int) -> str:
+    """The partner's word for it.
+
+    What became of a yes is no business of the request's (`GET /v1/authorisations` tells it), and a request that was
+    taken away before anybody answered looks like one nobody answered.
+    """
+    state = effective_state(record, now)
+    if state in {"requested", "deferred"}:
+        return PENDING
+    if state == "refused":
+        return NO
+    return LAPSED if record.decided_at is None else YES

@@ -1,0 +1,205 @@
+"""The use case: a professional notes what a person in front of them, on paper or by code, has decided.
+
+ 1. who notes it is a named professional of the partner that asked; another partner's request does not exist for them
+ 2. what the channel asks for is there (`consent.assistance`), a mandate is in force, a code is used up
+ 3. the notice to the person is put down before the act, so that no crash loses it; a refused act takes it back
+ 4. a no, a later, a withdrawal hold at once; a yes at once when confirmed by a code, else after the delay
+
+Refuses a batch job, and a witness who is the same professional. The person decides: the professional is `actor`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from consent.assistance import GIVING, STOPPING, Yes, require
+from consent.codes import Sent, bind
+from consent.errors import ConsentError
+from consent.records import Transition
+from consent.representatives import SEEN, Checked
+from consent.requests import find
+from consent.states import By, Mandate, Record
+from gateway.actors import actor_tag
+from gateway.oauth.verification import Caller
+from gateway.problems import Refusal
+from gateway.services import Services
+
+SCOPE = "authorisations:answer"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What the professional notes; `code` is its id and digits, `evidence` the SHA-256 of the signed paper's scan."""
+
+    answer: str
+    channel: str
+    fields: frozenset[str] = frozenset()
+    explicit: frozenset[str] = frozenset()
+    person_present: bool = False
+    evidence: str | None = None
+    mandate: str | None = None
+    code: tuple[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a mandate says; `until` is its first moment without force."""
+
+    capacity: str
+    digest: str
+    until: int
+    purposes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of it; `done` is None when nothing is written yet but that it waits."""
+
+    record: Record
+    done: Transition | None
+    effective_at: int
+
+
+async def send_code(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Sent:
+    """Send the person a code that confirms this answer and no other."""
+    _tag(services, caller)  # 1
+    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    return await services.channels.codes.send(record.subject, _bound(record, noted), now=now)
+
+
+async def answer(
+    services: Services, caller: Caller, authorisation: str, noted: Noted, *, witness: Caller | None, now: int
+) -> Done:
+    """Note a yes, a no or a later; raises the refusals of `problems.py`."""
+    tag = _tag(services, caller)  # 1
+    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    beside = None if witness is None else _witness(services, caller, witness)
+    shown = _shown(noted, beside)
+    require(noted.channel, shown, table=GIVING if noted.answer == "yes" else STOPPING)  # 2
+    mandate = await _mandate(services, record, noted, now=now)
+    confirmed = None
+    if noted.code is not None:
+        id_, digits = noted.code
+        bound = _bound(record, noted)
+        await services.channels.codes.use(id_, digits, subject=record.subject, bound=bound, now=now)
+        confirmed = now
+    by = By(
+        kind="subject" if mandate is None else "representative",
+        channel=noted.channel,
+        actor=tag,
+        witness=beside,
+        evidence=noted.evidence,
+        confirmed=confirmed,
+        representative=mandate,
+        method="assisted",
+    )
+    return await _mirrored(services, record, noted.answer, lambda: _decide(services, record, noted, by, now), now=now)
+
+
+async def withdraw(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Done:
+    """Note that the person takes it back: at once, or drops an answer that waits."""
+    tag = _tag(services, caller)  # 1
+    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    require(noted.channel, _shown(noted, None), table=STOPPING)  # 2
+    mandate = await _mandate(services, record, noted, now=now)
+    by = By(
+        kind="subject" if mandate is None else "representative",
+        channel=noted.channel,
+        actor=tag,
+        evidence=noted.evidence,
+        representative=mandate,
+        method="assisted",
+    )
+
+    async def act() -> Done:
+        if await services.channels.assistance.waits(record.id) is not None:
+            return await _decide(services, record, Noted(answer="no", channel=noted.channel), by, now)
+        done = await services.authorisations.withdraw(record.id, subject=record.subject, by=by, now=now)
+        return Done(record=done.record, done=done, effective_at=now)
+
+    return await _mirrored(services, record, "withdrawal", act, now=now)
+
+
+async def record_mandate(
+    services: Services, caller: Caller, seen: Seen, *, pseudonym: str | None, reference: str | None, now: int
+) -> Mandate:
+    """Keep what a professional read in a document: who may act for a person of theirs, until when."""
+    tag = _tag(services, caller)  # 1
+    subject = await services.people.resolve(partner=caller.partner.id, pseudonym=pseudonym, reference=reference)
+    if not seen.purposes <= set(services.catalogue.purposes):
+        raise Refusal("purpose_unknown")
+    checked = Checked(holder=SEEN, capacity=seen.capacity, digest=seen.digest, until=seen.until, purposes=seen.purposes)
+    by = By(kind="professional", channel="counter", actor=tag)
+    return await services.channels.mandates.record(subject, checked, by=by, now=now)
+
+
+async def _decide(services: Services, record: Record, noted: Noted, by: By, now: int) -> Done:
+    """4."""
+    assistance = services.channels.assistance
+    if noted.answer == "yes":
+        done, at = await assistance.give(record, Yes(fields=noted.fields, explicit=noted.explicit), by=by, now=now)
+        return Done(record=record if done is None else done.record, done=done, effective_at=at)
+    act = services.authorisations.refuse if noted.answer == "no" else services.authorisations.defer
+    transition = await act(record.id, subject=record.subject, by=by, now=now)
+    await assistance.drop(record.id, subject=record.subject)
+    return Done(record=transition.record, done=transition, effective_at=now)
+
+
+async def _mirrored(services: Services, record: Record, what: str, act: Callable[[], Awaitable[T]], *, now: int) -> T:
+    """3."""
+    reminders = services.channels.reminders
+    id_ = await reminders.mirror(record, what, now=now)
+    try:
+        return await act()
+    except ConsentError:
+        await reminders.unsaid(id_)
+        raise
+
+
+async def _mandate(services: Services, record: Record, noted: Noted, *, now: int) -> Mandate | None:
+    if noted.mandate is None:
+        return None
+    return await services.channels.mandates.check(
+        noted.mandate,
+        subject=record.subject,
+        holder=None,
+        purpose=record.purpose,
+        present=noted.person_present,
+        now=now,
+    )
+
+
+def _shown(noted: Noted, witness: str | None) -> frozenset[str]:
+    """The steps of `consent.assistance` that were made; a professional's token is one."""
+    steps = {
+        "professional": True,
+        "person_present": noted.person_present,
+        "witness": witness is not None,
+        "signed_paper": noted.evidence is not None,
+        "own_number": noted.code is not None,
+        "code": noted.code is not None,
+    }
+    return frozenset(name for name, made in steps.items() if made)
+
+
+def _tag(services: Services, caller: Caller) -> str:
+    caller.require(SCOPE)
+    if caller.actor is None:
+        raise Refusal("actor_required")
+    return actor_tag(services.keys.actors, caller.partner.id, caller.actor.id)
+
+
+def _witness(services: Services, caller: Caller, witness: Caller) -> str:
+    """A second professional, by a token of their own; the same one under another spelling is no second one."""
+    tag = _tag(services, witness)
+    same = witness.partner.id == caller.partner.id
+    if same and witness.actor is not None and caller.actor is not None:
+        first, second = (who.id.strip().casefold() for who in (caller.actor, witness.actor))
+        if first == second:
+            raise Refusal("witness_refused")
+    return tag
+
+
+def _bound(record: Record, noted: Noted) -> str:
+    return bind("answer", record.id, noted.answer, sorted(noted.fields), sorted(noted.explicit))
