@@ -96,7 +96,7 @@ class Journal:
             raise JournalUnavailable("the journal is not running")
         if len(self._waiting) >= self._max_waiting:
             raise JournalBusy(f"{self._max_waiting} entries are waiting")
-        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Appended] = self._batcher.get_loop().create_future()
         self._waiting.append((prepared, future))
         self._news.set()
         return await future

@@ -11,6 +11,7 @@ exception: the text of a library's error may hold an address with its query.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple, cast
@@ -136,7 +137,7 @@ class PartnerClient:
             self.guard.leave()
 
     async def _in_place(self, request: httpx.Request, deadline: float) -> Reply:
-        started = asyncio.get_running_loop().time()
+        started = time.monotonic()  # the loop's time, without asking for the loop
         until = min(deadline, started + self._call_timeout)
         if until <= started:
             return Reply(fault="deadline")
@@ -199,7 +200,7 @@ class PartnerClient:
 
     def patience(self) -> float:
         """When (loop time) a call begun now is given up: the deadline of what is done for many callers."""
-        return asyncio.get_running_loop().time() + self._call_timeout
+        return time.monotonic() + self._call_timeout
 
     async def close(self) -> None:
         """Give every connection back."""

@@ -67,7 +67,7 @@ class AiohttpPool:
     ) -> None:
         self._limit = limit
         self._max_answer = max_answer
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
         self._tls: ssl.SSLContext | bool = tls if tls is not None else True
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None

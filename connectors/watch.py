@@ -17,15 +17,18 @@ class Watch:
         self._until: dict[asyncio.Task[object], float] = {}
         self._ended: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, until: float) -> asyncio.Task[object]:
         """Watch the current task; it must await nothing but its call until `end`."""
-        task = asyncio.current_task()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # a call of the system each time, in this version of Python
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a call is made by a task")
         self._until[task] = until
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+            self._timer = self._loop.call_later(TICK, self._tick)
         return task
 
     def timed_out(self, task: asyncio.Task[object]) -> bool:

@@ -72,6 +72,7 @@ class Snapshots:
         self._blind = blind
         self._waiting: deque[_Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def get(
         self, *, partner: str, purpose: str, pseudonym: str | None = None, reference: str | None = None
@@ -85,10 +86,12 @@ class Snapshots:
             ask = (partner, "", self._blind.of_reference(partner, reference), purpose)
         else:
             raise PersonUnknown("nobody was named")
-        future: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # a call of the system each time, in this version of Python
+        future: asyncio.Future[Snapshot] = self._loop.create_future()
         self._waiting.append((ask, future))
         if self._running is None:
-            self._running = asyncio.create_task(self._run(), name="snapshots")
+            self._running = self._loop.create_task(self._run(), name="snapshots")
         return await future
 
     async def _run(self) -> None:

@@ -1,7 +1,6 @@
 """Runs the packages' SQL functions on SQLite or PostgreSQL without blocking the event loop.
 
-SQLite: writes go one after the other through one thread that holds the write connection; point reads run
-inline on the loop, where a thread hop costs more than the query (docs/adr/0003-database.md).
+SQLite: reads and writes run inline on the loop, where a thread hop costs more than they do.
 PostgreSQL: asyncpg under SQLAlchemy, the same synchronous functions in a greenlet of their own.
 """
 
@@ -11,7 +10,6 @@ import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
@@ -26,7 +24,9 @@ from audit.store import Store
 
 T = TypeVar("T")
 
-_SQLITE_BUSY_MS = 5_000
+_SQLITE_BUSY_MS = 20  # what SQLite itself waits for, blocking the loop
+_SQLITE_PATIENCE = 5.0
+_SQLITE_PAUSE = 0.005
 
 
 class Database(ABC, Store):
@@ -74,65 +74,73 @@ def _durable_sqlite(engine: Engine) -> None:
 
 
 class SqliteDatabase(Database):
-    """One SQLite file: one writer thread, inline reads."""
+    """One SQLite file, one connection, used from the loop's own thread.
+
+    A second thread would cost more than it saves: each of its statements hands the interpreter lock to and fro,
+    and each commit of another connection empties the reader's cache (docs/adr/0003-database.md). What others may
+    hold for long, the lock of the file, is waited for without blocking the loop.
+    """
 
     dialect = "sqlite"
 
     def __init__(self, url: URL) -> None:
         self._engine = sa.create_engine(
-            url.set(drivername="sqlite+pysqlite"),
-            poolclass=sa.NullPool,
-            connect_args={"check_same_thread": False},
-            hide_parameters=True,
+            url.set(drivername="sqlite+pysqlite"), poolclass=sa.NullPool, hide_parameters=True
         )
         _durable_sqlite(self._engine)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._path = url.database
         self._file: tuple[int, int] | None = None
-        self._reader: Connection | None = None
-        self._writer: Connection | None = None
+        self._opened: Connection | None = None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.read`."""
         try:
             self._present()
-            if self._reader is None:
-                self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            return work(self._reader)
+            return work(self._connection())
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            _close(self._reader)
-            self._reader = None
+            self._drop()
             raise StoreUnavailable(_cause(error)) from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `audit.store.Store.write`."""
-        asked = time.monotonic()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, asked)
-
-    def _transact(self, work: Callable[[Connection], T], asked: float) -> T:
-        if time.monotonic() - asked > _SQLITE_BUSY_MS / 1000:
-            raise StoreUnavailable("waited too long for its turn")  # each would wait anew for whoever holds the lock
+        until = time.monotonic() + _SQLITE_PATIENCE
+        while not self._begun():
+            if time.monotonic() > until:
+                raise StoreUnavailable("waited too long for its turn")
+            await asyncio.sleep(_SQLITE_PAUSE)
         try:
-            if self._writer is None:
-                self._writer = self._engine.connect()
-            self._writer.exec_driver_sql("BEGIN IMMEDIATE")
-            result = work(self._writer)
+            result = work(self._connection())
             self._present()
-            self._writer.commit()
+            self._connection().commit()
         except IntegrityError:
             self._rollback()
             raise
         except SQLAlchemyError as error:
             self._rollback()
-            _close(self._writer)
-            self._writer = None
+            self._drop()
             raise StoreUnavailable(_cause(error)) from error
         except BaseException:
             self._rollback()
             raise
         return result
+
+    def _begun(self) -> bool:
+        """Take the file's lock for writing; False when another process holds it."""
+        try:
+            self._connection().exec_driver_sql("BEGIN IMMEDIATE")
+        except SQLAlchemyError as error:
+            self._drop()
+            if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise StoreUnavailable(_cause(error)) from error
+            return False
+        return True
+
+    def _connection(self) -> Connection:
+        if self._opened is None:
+            self._opened = self._engine.connect()
+        return self._opened
 
     def _present(self) -> None:
         """Refuse to go on with a file that was moved or replaced: what is written to it nobody finds again.
@@ -150,24 +158,20 @@ class SqliteDatabase(Database):
             raise StoreUnavailable("the file of the database is gone")
 
     def _rollback(self) -> None:
-        if self._writer is None:
-            return
         try:
-            self._writer.rollback()
+            self._connection().rollback()
         except SQLAlchemyError:
-            _close(self._writer)
-            self._writer = None
+            self._drop()
+
+    def _drop(self) -> None:
+        """Go on with another connection."""
+        _close(self._opened)
+        self._opened = None
 
     async def close(self) -> None:
-        """Close both connections; waiting writes finish first."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        """Close the connection."""
+        self._drop()
         self._engine.dispose()
-
-    def _close(self) -> None:
-        for connection in (self._writer, self._reader):
-            _close(connection)
-        self._writer = self._reader = None
 
 
 class PostgresDatabase(Database):

@@ -11,7 +11,7 @@ The walk, the same for every door:
  g. record      the release is durable and the epoch unchanged, or nothing leaves
 """
 
-import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -202,7 +202,7 @@ async def _fetch(services: Services, case: _Case, decision: Decision, person: Sn
             actor=case.who.ask,
             recipient_siret=case.caller.partner.siret,
         )
-    deadline = asyncio.get_running_loop().time() + services.deadline
+    deadline = time.monotonic() + services.deadline  # the loop's time
     answers = await services.registry.fetch(asks, deadline=deadline)
     found = {dataset: each for fetched in answers.values() for dataset, each in fetched.items()}
     for source, fetched in answers.items():
