@@ -30,9 +30,12 @@ async def write_proof(
     log: PublishedLog,
     vkeys: Sequence[Vkey],
     reader: dict[str, Json],
+    what: str = "person_proof",
     now: int,
 ) -> dict[str, Any]:
     """Give the content of the file for `audit.person`; `reader` are the members `org` and `actor` of who asks.
+
+    `what` is read: this list alone, or the archive that holds it.
 
     After an erasure, and as long as the entries must be found, the list has no seals any more and nobody's reading
     is added to it. Raises `SubjectErased` when nothing finds them.
@@ -42,7 +45,7 @@ async def write_proof(
         about = SubjectRef(subject, await vault.open(subject))
     except SubjectErased:
         about = None
-    members: dict[str, Json] = {**reader, "what": "person_proof"}
+    members: dict[str, Json] = {**reader, "what": what}
     await journal.append(Draft(type="log.read", members=members, time=now, subject=about))
     count = sa.select(people.c.counter).where(people.c.id == subject)
 
