@@ -42,6 +42,10 @@ ConsentError
 ├── MessageNotSent           the message was surely not sent
 ├── MandateRefused           no mandate of this holder for this person, purpose and moment
 ├── AssistanceIncomplete     what an assisted answer rests on is missing
+├── TermsUnknown             asked under a catalogue whose terms were not kept: a new request is needed
+├── NothingGiven             nothing was given under this authorisation: there is no receipt
+├── RecordAltered            a stored record is no longer what was given
+├── ConsentReceiptInvalid    a receipt of an authorisation does not hold
 └── KeyUnusable              a key or a sealed value does not open: wrong KEK, or altered
 """
 
@@ -315,6 +319,30 @@ class AssistanceIncomplete(ConsentError):  # noqa: N818
     def __init__(self, missing: Collection[str]) -> None:
         super().__init__(f"missing: {', '.join(sorted(missing))}")
         self.members = {"missing": sorted(missing)}
+
+
+class TermsUnknown(ConsentError):  # noqa: N818
+    """Asked under a catalogue whose terms were not kept: nothing could be frozen, so nothing was given."""
+
+    code = "terms_unknown"
+
+
+class NothingGiven(ConsentError):  # noqa: N818
+    """Nothing was given under this authorisation: there is no receipt."""
+
+    code = "nothing_given"
+
+
+class RecordAltered(ConsentError):  # noqa: N818
+    """The stored record no longer has the digest it was given with."""
+
+    code = "record_altered"
+
+
+class ConsentReceiptInvalid(ConsentError):  # noqa: N818
+    """A receipt does not hold; says at which step."""
+
+    code = "consent_receipt_invalid"
 
 
 class KeyUnusable(ConsentError):  # noqa: N818
