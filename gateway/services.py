@@ -167,6 +167,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
             authorisations=authorisations,
+            rights=Rights(store=store, journal=journal, vault=vault, tell=outbox.corrected),
             channels=open_channels(
                 settings,
                 secrets,
