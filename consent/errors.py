@@ -45,7 +45,6 @@ ConsentError
 ├── TermsUnknown             asked under a catalogue whose terms were not kept: a new request is needed
 ├── NothingGiven             nothing was given under this authorisation: there is no receipt
 ├── RecordAltered            a stored record is no longer what was given
-├── ConsentReceiptInvalid    a receipt of an authorisation does not hold
 └── KeyUnusable              a key or a sealed value does not open: wrong KEK, or altered
 """
 
@@ -337,12 +336,6 @@ class RecordAltered(ConsentError):  # noqa: N818
     """The stored record no longer has the digest it was given with."""
 
     code = "record_altered"
-
-
-class ConsentReceiptInvalid(ConsentError):  # noqa: N818
-    """A receipt does not hold; says at which step."""
-
-    code = "consent_receipt_invalid"
 
 
 class KeyUnusable(ConsentError):  # noqa: N818
