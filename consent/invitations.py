@@ -111,7 +111,7 @@ class Invitations:
         record = await self.visited(visit, now=now)
         if code is not None:
             await self._codes.use(code[0], code[1], subject=record.subject, bound=self._bound(visit), now=now)
-            return record, By(kind="subject", channel="link", method="sms_code")
+            return record, By(kind="subject", channel="link", method="sms_code", confirmed=now)
         if signed_in is None or signed_in != record.subject:
             raise LinkUnknown("this visit is somebody else's")
         return record, By(kind="subject", channel="link", method=method)
