@@ -50,6 +50,7 @@ async def ask(services: Services, caller: Caller, asked: Asked, *, now: int) -> 
         max_uses=catalogue.max_uses(recipient, asked.purpose),
         notice=notice_digest(services, asked.purpose, wanted),
         siret=caller.partner.siret,
+        objection=catalogue.objectable(recipient, asked.purpose),
         sources=tuple(source for source, fields in line.sources.items() if wanted.intersection(fields)),
     )
     kind = "professional" if caller.actor is not None else "controller"

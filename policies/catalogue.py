@@ -102,6 +102,19 @@ class Catalogue:
             raise UnknownName("dataset, purpose or language")
         return entry.sentence[lang]
 
+    def basis_sentence(self, basis: str, lang: str) -> str:
+        """Give what a legal basis means to the person."""
+        return _spoken(self.vocabulary.bases, basis, lang)
+
+    def action_sentence(self, action: str, lang: str) -> str:
+        """Give what the person reads where they can do this."""
+        return _spoken(self.vocabulary.actions, action, lang)
+
+    def objectable(self, recipient: str, purpose: str) -> bool:
+        """Tell whether the law a public task rests on leaves the right to object (GDPR 21)."""
+        bases = (basis for exchange in self.active(recipient, purpose) for basis in exchange.bases)
+        return any(basis.get("objection") == "allowed" for basis in bases)
+
     def terms(self, recipient: str, purpose: str) -> dict[str, Any]:
         """Give what every record of one (recipient, purpose) says alike, ready for canonical JSON."""
         if (recipient, purpose) not in self.tables:
@@ -119,6 +132,12 @@ class Catalogue:
         if known is None:
             raise UnknownName("exchange")
         return known
+
+
+def _spoken(sentences: Mapping[str, Mapping[str, str]], name: str, lang: str) -> str:
+    if lang not in sentences.get(name, ()):
+        raise UnknownName("basis, action or language")
+    return sentences[name][lang]
 
 
 def load(directory: Path | str, *, vocabulary_file: Path = vocabulary.PACKAGE_FILE) -> Catalogue:

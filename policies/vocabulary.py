@@ -68,6 +68,8 @@ class Vocabulary:
     fields: Mapping[str, Field]
     flags: frozenset[str]
     roles: frozenset[str]
+    bases: Mapping[str, Mapping[str, str]]
+    actions: Mapping[str, Mapping[str, str]]
 
 
 def build(content: Mapping[str, Any]) -> Vocabulary:
@@ -88,6 +90,8 @@ def build(content: Mapping[str, Any]) -> Vocabulary:
         fields=MappingProxyType(fields),
         flags=frozenset(content["flags"]),
         roles=frozenset(content["roles"]),
+        bases=MappingProxyType(dict(content.get("bases", {}))),
+        actions=MappingProxyType(dict(content.get("actions", {}))),
     )
 
 

@@ -116,7 +116,10 @@ def subset(names: Any) -> st.SearchStrategy[frozenset[str]]:
 
 
 IDS = [f"{source}-{purpose[:4]}" for purpose in PURPOSES for source in HELD]
-STATES = ["requested", "refused", "given", "renewed", "withdrawn", "expired", "active", "objection_lodged", "odd"]
+STATES = [
+    "requested", "deferred", "lapsed", "refused", "given", "renewed", "paused", "withdrawn", "expired", "invalidated",
+    "revoked", "superseded", "tombstoned", "active", "objection_lodged", "upheld", "odd",
+]  # fmt: skip
 floors = st.dictionaries(
     st.sampled_from(["d.a", "d.on", "e.c", "m.note"]),
     st.sampled_from(["generalise:band:100", "truncate:year", "mask:last:1", "pseudonymise", "never", "clear", "odd"]),

@@ -3,13 +3,14 @@
 import copy
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from policies import catalogue
+from policies import catalogue, vocabulary
 from policies.errors import CatalogueInvalid, UnknownName
 from policies.tables import pattern_matches
 from tests.unit.policies.factories import (
@@ -227,6 +228,28 @@ def test_sentences_exist_in_both_languages() -> None:
     for name, lang in (("nothing", "fr"), ("d", "de")):
         with pytest.raises(UnknownName):
             CATALOGUE.sentence(name, lang)
+
+
+def test_bases_and_actions_have_sentences_where_the_vocabulary_gives_them() -> None:
+    """Both languages; nothing is made up for a name nobody wrote a sentence for."""
+    spoken = vocabulary.build({**VOCABULARY, "bases": {"consent": WORDS}, "actions": {"withdraw": WORDS}})
+    own = replace(CATALOGUE, vocabulary=spoken)
+    assert own.basis_sentence("consent", "fr") == own.action_sentence("withdraw", "fr") == WORDS["fr"]
+    for ask, name, lang in (
+        (own.basis_sentence, "withdraw", "fr"),
+        (own.action_sentence, "withdraw", "de"),
+        (CATALOGUE.action_sentence, "withdraw", "en"),
+    ):
+        with pytest.raises(UnknownName):
+            ask(name, lang)
+
+
+def test_the_line_says_whether_one_can_object() -> None:
+    """A public task says `allowed` or `excluded`; no other basis is objected to, and a line nobody has neither."""
+    shipped = catalogue.load(Path(catalogue.__file__).parent / "catalogue")
+    assert shipped.objectable("dept-brume", "orientation.rsa")
+    for recipient, purpose in (("ml-brume", "support.youth"), ("dept-brume", "support.youth")):
+        assert not shipped.objectable(recipient, purpose)
 
 
 def test_a_recipient_reads_what_it_may_ask_for() -> None:
