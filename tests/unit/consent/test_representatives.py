@@ -1,0 +1,198 @@
+"""Mandates: dated, looked at again at each act, over at majority; no date of birth, no name."""
+
+import asyncio
+
+import pytest
+import sqlalchemy as sa
+
+from consent import models
+from consent.errors import MandateRefused, NotEntitled
+from consent.representatives import CAPACITIES, SEEN, Checked
+from consent.states import By
+
+from .conftest import AGENT, DAY, NOW, PERSON, asked
+from .reached import Reached
+
+HOLDER = "cd" * 16
+DIGEST = "e" * 64
+OPERATOR = By(kind="operator", channel="system")
+
+
+def seen(**changes) -> Checked:
+    usual = {"holder": HOLDER, "capacity": "parent", "digest": DIGEST, "until": NOW + 100 * DAY}
+    return Checked(**{**usual, **changes})
+
+
+def act(subject, **changes):
+    usual = {"subject": subject, "holder": HOLDER, "purpose": "support.youth", "present": False, "now": NOW}
+    return {**usual, **changes}
+
+
+async def given_by(reached, subject, mandate):
+    made = await reached.asked(subject)
+    by = By(kind="representative", channel="page", representative=mandate)
+    await reached.side.authorisations.give(
+        made.record.id, subject=subject, fields=asked().fields, by=by, now=reached.side.clock.now
+    )
+    return made.record.id
+
+
+async def test_a_mandate_is_an_entry_and_serves_its_holder(side):
+    """The journal holds capacity, digest, end and who checked; the act may name the mandate."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(purposes=frozenset({"support.youth"})), by=AGENT, now=NOW)
+    entry = (await side.entries())[-1]
+    assert (entry["type"], entry["capacity"], entry["digest"]) == ("mandate.recorded", "parent", DIGEST)
+    assert (entry["until"], entry["actor"], entry["purposes"]) == (NOW + 100 * DAY, AGENT.actor, ["support.youth"])
+    found = await reached.mandates.check(made.id, **act(subject))
+    assert found == made
+    id_ = await given_by(reached, subject, found)
+    assert (await side.entries())[-1]["mandate"] == made.id
+    assert await reached.state(subject, id_) == "given"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"holder": "ab" * 16},
+        {"holder": ""},
+        {"purpose": "support.other"},
+        {"now": NOW - 1},
+        {"now": NOW + 100 * DAY},
+    ],
+)
+async def test_a_mandate_serves_nobody_nothing_and_never_else(side, changes):
+    """Another holder, purpose or moment: one refusal."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(purposes=frozenset({"support.youth"})), by=AGENT, now=NOW)
+    with pytest.raises(MandateRefused) as caught:
+        await reached.mandates.check(made.id, **act(subject, **changes))
+    assert str(caught.value) == "no mandate for this act"
+
+
+async def test_a_mandate_for_one_person_is_none_for_another(side):
+    """Nor is an id nobody was given."""
+    reached = Reached(side)
+    subject = await side.lea()
+    other = await side.lea("caf-brume", "autre", ft_number="98765432109")
+    made = await reached.mandates.record(subject, seen(), by=AGENT, now=NOW)
+    for id_, whom in ((made.id, other), ("0" * 32, subject)):
+        with pytest.raises(MandateRefused):
+            await reached.mandates.check(id_, **act(whom))
+
+
+async def test_an_ended_mandate_serves_no_more(side):
+    """Ended once; what it gave before stands."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(capacity="aidant"), by=AGENT, now=NOW)
+    id_ = await given_by(reached, subject, made)
+    await reached.mandates.end(made.id, subject=subject, by=OPERATOR, now=NOW)
+    assert (await side.entries())[-1]["type"] == "mandate.ended"
+    with pytest.raises(MandateRefused):
+        await reached.mandates.check(made.id, **act(subject))
+    with pytest.raises(MandateRefused):
+        await reached.mandates.end(made.id, subject=subject, by=OPERATOR, now=NOW)
+    assert await reached.state(subject, id_) == "given"
+
+
+async def test_a_curator_acts_with_the_person_only(side):
+    """Civil code, art. 467."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(capacity="curator"), by=AGENT, now=NOW)
+    with pytest.raises(MandateRefused):
+        await reached.mandates.check(made.id, **act(subject))
+    assert await reached.mandates.check(made.id, **act(subject, present=True)) == made
+
+
+async def test_a_representative_before_a_professional_is_known_by_sight(side):
+    """Such a mandate serves there, and never to who signs in, whatever their tag."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(holder=SEEN), by=AGENT, now=NOW)
+    assert await reached.mandates.check(made.id, **act(subject, holder=None)) == made
+    for holder in (HOLDER, SEEN):
+        with pytest.raises(MandateRefused):
+            await reached.mandates.check(made.id, **act(subject, holder=holder))
+
+
+@pytest.mark.parametrize("kind", ["subject", "representative", "controller", "clock"])
+async def test_nobody_writes_their_own_mandate(side, kind):
+    """Somebody looked at a document; ending one is theirs too."""
+    reached = Reached(side)
+    subject = await side.lea()
+    by = By(kind=kind, channel="page")
+    with pytest.raises(NotEntitled):
+        await reached.mandates.record(subject, seen(), by=by, now=NOW)
+    with pytest.raises(NotEntitled):
+        await reached.mandates.end("0" * 32, subject=subject, by=by, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"until": NOW},
+        {"capacity": "friend"},
+        {"capacity": "aidant", "until": NOW + 400 * DAY},
+        {"capacity": "parent", "until": NOW + 19 * 366 * DAY},
+    ],
+)
+async def test_a_mandate_has_an_end_the_law_allows(side, changes):
+    """None for ever, none for longer than its kind."""
+    with pytest.raises(MandateRefused):
+        await Reached(side).mandates.record(await side.lea(), seen(**changes), by=AGENT, now=NOW)
+
+
+def test_every_capacity_has_its_longest_time():
+    """A new kind says how long."""
+    from consent.representatives import LONGEST_MS
+
+    assert set(LONGEST_MS) == CAPACITIES
+
+
+async def test_what_a_parent_gave_ends_at_majority(side):
+    """At the very moment nothing leaves, with no job; settling then writes down why, once, whoever runs it."""
+    reached = Reached(side)
+    subject = await side.lea()
+    majority = NOW + 100 * DAY
+    made = await reached.mandates.record(subject, seen(), by=AGENT, now=NOW)
+    id_ = await given_by(reached, subject, made)
+    record = await side.authorisations.get(id_, subject=subject)
+    assert record.valid_until == majority
+    side.clock.now = majority
+    other = Reached(await side.another())
+    assert sorted(await asyncio.gather(*(each.mandates.settle(now=majority) for each in (reached, other))))[-1] == 1
+    assert await reached.state(subject, id_) == "invalidated"
+    entries = [entry for entry in await side.entries() if entry["type"] == "authorisation.invalidated"]
+    assert [(entry["reason"], entry["by"]) for entry in entries] == [("majority_reached", "policy")]
+    assert await reached.mandates.settle(now=majority) == 0
+    await other.side.journal.close()
+
+
+async def test_majority_touches_nothing_the_young_person_gave(side):
+    """Nor what was withdrawn before, nor what an aidant helped with."""
+    reached = Reached(side)
+    subject = await side.lea()
+    parent = await reached.mandates.record(subject, seen(), by=AGENT, now=NOW)
+    withdrawn = await given_by(reached, subject, parent)
+    await side.authorisations.withdraw(withdrawn, subject=subject, by=PERSON, now=NOW)
+    made = await reached.asked(subject, purpose="support.other")
+    own = made.record.id
+    await side.authorisations.give(own, subject=subject, fields=asked().fields, by=PERSON, now=NOW)
+    side.clock.now = NOW + 100 * DAY
+    assert await reached.mandates.settle(now=side.clock.now) == 1
+    assert (await reached.state(subject, withdrawn), await reached.state(subject, own)) == ("withdrawn", "given")
+
+
+async def test_the_table_of_mandates_holds_no_name_and_no_date_of_birth(side):
+    """Columns are ids, tags, digests, dates of the mandate and codes."""
+    reached = Reached(side)
+    await reached.mandates.record(await side.lea(), seen(), by=AGENT, now=NOW)
+    row = await side.store.read(lambda connection: connection.execute(sa.select(models.mandate)).mappings().one())
+    assert set(row) == {
+        "id", "subject", "holder", "capacity", "digest", "purposes", "checked_at", "valid_from", "until", "ended_at",
+        "settled_at", "entry",
+    }  # fmt: skip
