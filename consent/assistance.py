@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit.store import Store
+from consent import moves
 from consent.errors import (
     AssistanceIncomplete,
     AuthorisationUnknown,
@@ -24,6 +25,7 @@ from consent.errors import (
     SubjectErased,
 )
 from consent.models import held as table
+from consent.planning import Standing
 from consent.records import Authorisations, Transition
 from consent.representatives import Mandates
 from consent.states import By, Record
@@ -88,6 +90,10 @@ class Assistance:
         """Take a yes, and tell when it takes effect: now when confirmed, else later. Raises what `give` raises."""
         if by.confirmed is not None or not self._delay_ms:
             return await self._give(record, yes, by=by, now=now), now
+        planned = Standing(0, (record,))  # what could not be given now is refused now
+        moves.give(
+            planned, record, fields=yes.fields, explicit=yes.explicit, notice=None, valid_until=None, by=by, now=now
+        )
         effective_at = now + self._delay_ms
         done = None
         if (

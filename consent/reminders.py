@@ -30,6 +30,7 @@ REMIND_BEFORE_MS = LAPSE_MS // 2
 KEPT_MS = 90 * 86_400_000
 RETRY_MS = 5 * 60_000
 TRIES = 5
+AFTER_MS = 60_000  # a notice of an act goes out once the act is surely done
 _AT_ONCE = 200
 _CLOCK = By(kind="clock", channel="system")
 
@@ -47,7 +48,7 @@ class Reminders:
 
     async def mirror(self, record: Record, act: str, *, now: int) -> str:
         """Before an act is done in the person's name: make sure they hear of it. Gives the id, for `unsaid`."""
-        row = _row(f"mirror:{record.id}:{act}:{now}", "mirror", record.subject, record.id, now=now)
+        row = _row(f"mirror:{record.id}:{act}:{now}", "mirror", record.subject, record.id, now=now + AFTER_MS)
         await self._store.write(lambda connection: _insert(connection, row))
         return str(row["id"])
 

@@ -1,8 +1,8 @@
 """What goes when a person is erased, in SQL: at once, and once the journal's retention has passed.
 
-At once: seals, identifiers by which the person is found, links, authorisations, and every sealed value. Later: the
-names partners knew the person by, kept until then only to answer `subject_erased` to whoever still asks. The row of
-the person stays for ever, empty: an opaque id, how many entries there were, when it was erased.
+At once: seals, identifiers by which the person is found, links, authorisations, mandates, contacts, and every sealed
+value. Later: the names partners knew the person by, kept until then only to answer `subject_erased` to whoever still
+asks. The row of the person stays for ever, empty: an opaque id, how many entries there were, when it was erased.
 """
 
 from collections.abc import Collection
@@ -11,19 +11,33 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit.person_list import delete_seals
-from consent.models import authorisation, identifier, link, partner_subject, reference, subject_key
+from consent.models import (
+    authorisation,
+    confirmation,
+    contact,
+    held,
+    identifier,
+    invitation,
+    link,
+    mandate,
+    notice,
+    partner_subject,
+    reference,
+    subject_key,
+)
 from consent.models import subject as people
 from consent.vault import SubjectId, SubjectKey
 
 _IDS = 500
-TABLES = ("audit_seal", *(each.name for each in (people, identifier, link, authorisation, reference, partner_subject)))
+_AT_ONCE = (identifier, link, authorisation, invitation, confirmation, mandate, contact, held, notice)
+TABLES = ("audit_seal", *(each.name for each in (people, *_AT_ONCE, reference, partner_subject)))
 
 
 def wipe(connection: Connection, subject: SubjectId, key: SubjectKey, *, now: int) -> None:
     """At once; the person's own count is final by then."""
     counter = connection.execute(sa.select(people.c.counter).where(people.c.id == subject)).scalar_one()
     delete_seals(connection, [key.tag(number) for number in range(counter)])
-    for table in (identifier, link, authorisation):
+    for table in _AT_ONCE:
         connection.execute(sa.delete(table).where(table.c.subject == subject))
     connection.execute(sa.update(reference).where(reference.c.subject == subject).values(sealed=b""))
     left = {"erased_at": now, "flags": "tombstone", "uses": "{}", "ambiguous": "", "identifiers": None}
