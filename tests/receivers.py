@@ -50,6 +50,8 @@ class Receiver:
     at_once: int = 0
     most: int = 0
     pause: float = 0.0
+    serving: set[Any] = field(default_factory=set)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def types(self) -> list[str]:
@@ -60,6 +62,7 @@ class Receiver:
         return [each.event["id"] for each in self.got]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.add(asyncio.current_task())
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 first, *lines = head.strip().split("\r\n")
@@ -67,6 +70,7 @@ class Receiver:
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
                 got = Got(method, target, headers, await reader.readexactly(int(headers.get("content-length", 0))))
                 self.got.append(got)
+                self.arrived.set()
                 self.at_once += 1
                 self.most = max(self.most, self.at_once)
                 await asyncio.sleep(self.pause)
@@ -77,12 +81,10 @@ class Receiver:
                     return
                 writer.write(said)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass
         finally:
             writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +100,9 @@ async def receiving(
         yield receiver
     finally:
         server.close()
-        server.close_clients()
+        for task in receiver.serving:
+            task.cancel()
+        await asyncio.gather(*receiver.serving)
         await server.wait_closed()
 
 
@@ -120,7 +124,7 @@ def holds_by_key(got: Got, keys: Mapping[str, Any], *, origin: str) -> list[str]
     named = dict(re.findall(r';([a-z]+)=("[^"]*"|[0-9]+)', values))
     covered = re.findall(r'"([^"]+)"', inner)
     derived = {"@method": got.method, "@target-uri": origin + got.target, "@path": got.target.partition("?")[0],
-               "@authority": got.headers["host"]}  # fmt: skip
+               "@authority": got.headers.get("host")}  # fmt: skip
     lines = [f'"{each}": {derived[each] if each.startswith("@") else got.headers[each]}' for each in covered]
     base = "\n".join([*lines, f'"@signature-params": {parameters}']).encode()
     key = next(each for each in keys["keys"] if each["kid"] == named["keyid"].strip('"'))

@@ -147,7 +147,7 @@ def _since(text: str) -> str | int:
     try:
         if _TIME.fullmatch(text):
             return int(datetime.fromisoformat(text).timestamp() * 1000)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise Refusal("malformed_request", errors=[{"pointer": "/since", "reason": "event_or_time"}])
 

@@ -41,7 +41,7 @@ def normal(text: str, allowed: Collection[str]) -> str:
         raise AddressRefused("credentials_or_fragment")
     if url.scheme != "https" and not (url.scheme == "http" and host in _LOCAL and host in allowed):
         raise AddressRefused("https_only")
-    return str(url if url.raw_path else url.with_path("/"))
+    return str(url.with_path(url.raw_path, encoded=True, keep_query=True))  # never without a path
 
 
 async def check(text: str, allowed: Collection[str]) -> str:

@@ -4,6 +4,7 @@ Refuses connections to addresses that are not public (`addresses.py`), except to
 errors hold addresses: only a code of our own leaves this module.
 """
 
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -36,8 +37,11 @@ class Outcome:
 class SignalClient:
     """Keeps connections to receivers; close it."""
 
-    def __init__(self, *, allowed: Collection[str] = (), seconds: float = 10.0) -> None:
+    def __init__(
+        self, *, allowed: Collection[str] = (), seconds: float = 10.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._allowed = frozenset(allowed)
+        self._tls = tls
         self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 5.0))
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
@@ -57,7 +61,10 @@ class SignalClient:
         if guarded not in self._sessions:
             self._sessions[guarded] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    socket_factory=guarded_socket if guarded else plain_socket, use_dns_cache=False, limit=0
+                    socket_factory=guarded_socket if guarded else plain_socket,
+                    use_dns_cache=False,
+                    limit=0,
+                    ssl=self._tls or True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -92,7 +99,7 @@ def _retry_at(text: str | None, now: int) -> int | None:
 
 
 def _fault(error: Exception) -> Word:
-    if isinstance(error, AddressRefused):
+    if isinstance(error, AddressRefused | aiohttp.InvalidURL):
         return "address_refused"
     if isinstance(error, TimeoutError):
         return "timed_out"

@@ -17,15 +17,14 @@ _BOTH = frozenset({"recipient", "source"})
 _RECIPIENT = frozenset({"recipient"})
 _NOBODY: frozenset[str] = frozenset()
 
-# Why some are for nobody: the partner made the request itself; that a person thinks it over is told to no one; a
-# replaced record is told by what replaces it; how long an ended one is kept concerns nobody.
+# Why some are for nobody: the partner made the request itself; that a person thinks it over is told to no one; how
+# long an ended record is kept concerns nobody.
 AUTHORISATION: Mapping[str, frozenset[str]] = {
     "requested": _NOBODY,
     "deferred": _NOBODY,
     "reminded": _NOBODY,
     "refused": _RECIPIENT,
     "lapsed": _RECIPIENT,
-    "superseded": _NOBODY,
     "tombstoned": _NOBODY,
     "held": _NOBODY,
     "freed": _NOBODY,

@@ -34,7 +34,8 @@ class World:
     bed: Bed
     clock: Clock
     tokens: dict[str, str]
-    given: dict[str, tuple[str, str]] = field(default_factory=dict)
+    given: dict[tuple[str, str], str] = field(default_factory=dict)
+    erasures: Any = None
 
     @property
     def services(self) -> Services:
