@@ -98,6 +98,11 @@ class RightsRequest:
         """Whether an answer is owed."""
         return self.state in _OPEN
 
+    @property
+    def standing(self) -> bool:
+        """Whether a restriction still stops everything."""
+        return self.open or (self.state == "answered" and self.ended_at is None)
+
     def overdue(self, now: int) -> bool:
         """Whether it is owed since before now."""
         return self.open and self.due <= now
@@ -146,11 +151,32 @@ class Rights:
         self._vault = vault
         self._tell = tell
 
+    @staticmethod
+    def check(right: str, about: About) -> None:
+        """Refuse a right that does not exist, or one that is about the wrong thing."""
+        if right not in RIGHTS:
+            raise RightInvalid(f"one of: {', '.join(RIGHTS)}")
+        if (right == "rectification") != bool(about.fields and about.source):
+            raise RightInvalid("a rectification, and nothing else, names fields and their source")
+        if (right == "objection") != (about.authorisation is not None):
+            raise RightInvalid("an objection, and nothing else, names an authorisation")
+        if (about.reason in RESTRICTIONS) != (right == "restriction") or (right != "restriction" and about.reason):
+            raise RightInvalid(f"a restriction, and nothing else, has one of: {', '.join(sorted(RESTRICTIONS))}")
+
+    @staticmethod
+    def check_refusal(found: RightsRequest, reason: str) -> None:
+        """Refuse a reason the law does not know for this right, and a request that was answered."""
+        if not found.open:
+            raise RightClosed("this request was answered")
+        if reason not in REFUSALS[found.right]:
+            raise RightInvalid(f"refused for one of: {', '.join(sorted(REFUSALS[found.right]))}")
+
     async def receive(
         self, subject: SubjectId, right: str, *, by: By, now: int, about: About | None = None
     ) -> RightsRequest:
         """Start the clock. Raises `RightInvalid`, `RightPending`, `SubjectErased`."""
-        about = _checked(right, about or About())
+        about = about or About()
+        self.check(right, about)
         found = RightsRequest(
             id=secrets.token_hex(16), subject=subject, right=right, state="received", reason=about.reason,
             fields=about.fields, source=about.source, authorisation=about.authorisation, received_at=now,
@@ -221,8 +247,7 @@ class Rights:
         """Answer no, for one of the reasons the law knows."""
 
         async def plan(found: RightsRequest, _: SubjectKey | None) -> _Step:
-            if reason not in REFUSALS[found.right]:
-                raise RightInvalid(f"refused for one of: {', '.join(sorted(REFUSALS[found.right]))}")
+            self.check_refusal(found, reason)
             return _Step(
                 {"outcome": "refused", "reason": reason}, {"state": "refused", "reason": reason, "answered_at": now}
             )
@@ -319,18 +344,6 @@ def _informed(connection: Connection, found: RightsRequest, key: SubjectKey) -> 
     counter = connection.execute(sa.select(people.c.counter).where(people.c.id == found.subject)).scalar_one()
     lines = lines_of(connection, found.subject, key.journal)
     return counter, tuple(sorted(recipients_of(lines, last_corrections(lines, found.fields))))
-
-
-def _checked(right: str, about: About) -> About:
-    if right not in RIGHTS:
-        raise RightInvalid(f"one of: {', '.join(RIGHTS)}")
-    if (right == "rectification") != bool(about.fields and about.source):
-        raise RightInvalid("a rectification, and nothing else, names fields and their source")
-    if (right == "objection") != (about.authorisation is not None):
-        raise RightInvalid("an objection, and nothing else, names an authorisation")
-    if (right == "restriction") != (about.reason is not None) or (about.reason or "unlawful") not in RESTRICTIONS:
-        raise RightInvalid(f"a restriction, and nothing else, has one of the reasons {', '.join(sorted(RESTRICTIONS))}")
-    return about
 
 
 def _replacing(found: RightsRequest, step: _Step) -> Callable[[Connection, int], None]:

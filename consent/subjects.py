@@ -153,25 +153,31 @@ class People:
             raise PersonUnknown("this partner has no such person")
         return SubjectId(subject)
 
-    async def set_flag(self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None) -> None:
+    async def set_flag(
+        self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None, reason: str | None = None
+    ) -> None:
         """Note a situation of the person; from the commit on, no earlier decision releases anything."""
-        await self._flag(subject, flag, present=True, actor=actor, now=now)
+        await self._flag(subject, flag, present=True, why=_why(actor, reason), now=now)
 
-    async def clear_flag(self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None) -> None:
+    async def clear_flag(
+        self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None, reason: str | None = None
+    ) -> None:
         """The situation is over."""
-        await self._flag(subject, flag, present=False, actor=actor, now=now)
+        await self._flag(subject, flag, present=False, why=_why(actor, reason), now=now)
 
-    async def _flag(self, subject: SubjectId, flag: str, *, present: bool, actor: str | None, now: int) -> None:
+    async def _flag(self, subject: SubjectId, flag: str, *, present: bool, why: Mapping[str, Json], now: int) -> None:
         if flag not in FLAGS:
             raise FlagUnknown("not a flag of the closed list")
         for _ in range(_ATTEMPTS):
             try:
-                return await self._flag_once(subject, flag, present=present, actor=actor, now=now)
+                return await self._flag_once(subject, flag, present=present, why=why, now=now)
             except EpochChanged:
                 continue
         raise Contended("this person keeps changing: ask again")
 
-    async def _flag_once(self, subject: SubjectId, flag: str, *, present: bool, actor: str | None, now: int) -> None:
+    async def _flag_once(
+        self, subject: SubjectId, flag: str, *, present: bool, why: Mapping[str, Json], now: int
+    ) -> None:
         people = models.subject
         query = sa.select(people.c.epoch, people.c.flags).where(people.c.id == subject, people.c.erased_at.is_(None))
         row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
@@ -186,7 +192,7 @@ class People:
         def change(connection: Connection, _index: int) -> None:
             connection.execute(update)
 
-        members = {"flag": flag, "set": present, "epoch": row.epoch + 1, **_by(actor)}
+        members = {"flag": flag, "set": present, "epoch": row.epoch + 1, **why}
         ref = SubjectRef(subject, await self._vault.open(subject))
         guard = ChangeGuard(epoch=row.epoch)
         await self._append("subject.flagged", members, ref, guard=guard, change=change, now=now)
@@ -231,3 +237,7 @@ def _linked(said: Declaration, actor: str | None) -> dict[str, Json]:
 
 def _by(actor: str | None) -> dict[str, Json]:
     return {} if actor is None else {"actor": actor}
+
+
+def _why(actor: str | None, reason: str | None) -> dict[str, Json]:
+    return _by(actor) | ({} if reason is None else {"reason": reason})

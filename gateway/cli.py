@@ -12,11 +12,13 @@ import typer
 
 from gateway.commands import fail, run, settings
 from gateway.commands.audit import audit
+from gateway.commands.authorisation import authorisation
 from gateway.commands.backup import backup
 from gateway.commands.erasure import erasure, officer
 from gateway.commands.keys import key
 from gateway.commands.person import person
 from gateway.commands.retention import retention
+from gateway.commands.rights import rights
 from gateway.commands.timestamp import timestamp
 from gateway.commands.witness import witness
 from gateway.settings import Settings
@@ -27,6 +29,7 @@ database = typer.Typer(no_args_is_help=True, help="The tables.")
 policy = typer.Typer(no_args_is_help=True, help="The catalogue.")
 app.add_typer(partner, name="partner")
 app.add_typer(audit, name="audit")
+app.add_typer(authorisation, name="authorisation")
 audit.add_typer(retention)
 app.add_typer(key, name="key")
 app.add_typer(database, name="database")
@@ -35,6 +38,7 @@ app.add_typer(backup, name="backup")
 app.add_typer(erasure, name="erasure")
 app.add_typer(officer, name="officer")
 app.add_typer(person, name="person")
+app.add_typer(rights, name="rights")
 app.add_typer(timestamp, name="timestamp")
 app.add_typer(witness, name="witness")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands import run, settings
+from gateway.commands import fail, run, settings
 
 person = typer.Typer(no_args_is_help=True, help="On a person's behalf.")
 
@@ -24,3 +24,39 @@ def person_proof(
 
     count = run(write_proof_file(settings(), partner=partner, reference=reference, out=out))
     typer.echo(f"{count} entries in {out}; check with: passerelle audit person {out}", err=True)
+
+
+@person.command("archive")
+def person_archive(
+    partner: Annotated[str, typer.Option(help="Id of the partner that knows the person.")],
+    reference: Annotated[str, typer.Option(help="The partner's own reference of the person.")],
+    out: Annotated[Path, typer.Option(help="Folder the files go to; must be empty.")],
+) -> None:
+    """Write all that is known of a person (GDPR 15, 20): page, PDF, JSON and proof, for the person, nobody else.
+
+    That this was done becomes an entry of the archive.
+    """
+    from gateway.persons import write_archive_folder
+
+    waiting = run(write_archive_folder(settings(), partner=partner, reference=reference, out=out))
+    typer.echo(f"{out} is written; check with: passerelle person check {out} --vkey LOG.vkey", err=True)
+    if waiting:
+        typer.echo(f"{waiting} entries wait for their checkpoint: their proof comes with the next archive.", err=True)
+
+
+@person.command("check")
+def person_check(
+    folder: Annotated[Path, typer.Argument(help="The archive.")],
+    vkey: Annotated[list[Path] | None, typer.Option(help="File with a key of the log you hold; repeat.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="File with the log's key, witnesses and quorum.")] = None,
+) -> None:
+    """Check an archive offline: whole, unaltered, and the same as the journal."""
+    from audit.trust import read_trust
+    from gateway.archive.files import check_archive
+
+    reports = check_archive(folder, read_trust(vkey or [], policy=policy))
+    for each in reports:
+        for line in each.lines():
+            typer.echo(line)
+    if not all(each.ok for each in reports):
+        fail("this archive does not hold")

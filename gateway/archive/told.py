@@ -1,0 +1,102 @@
+"""What an entry says to the person: a sentence and its parts, in French and in English, names instead of ids."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.archive import words
+from gateway.archive.labels import FIELDS, said
+from policies.catalogue import Catalogue
+from policies.reasons import Reason
+
+LANGS = ("fr", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Names things as the catalogue in force does; what it does not know any more keeps its id."""
+
+    catalogue: Catalogue
+
+    def party(self, id_: str, lang: str) -> str:
+        """An institution's name."""
+        if id_ == "operator":
+            return words.BY["operator"][lang == "en"]
+        known = self.catalogue.parties.get(id_)
+        return id_ if known is None else str(known.name[lang])
+
+    def purpose(self, id_: str, lang: str) -> str:
+        """What for."""
+        known = self.catalogue.purposes.get(id_)
+        return id_ if known is None else str(known.sentence[lang])
+
+    def fields(self, names: Iterable[str], lang: str) -> str:
+        """The fields, as people read them."""
+        return ", ".join(dict.fromkeys(said(FIELDS, name, lang) for name in sorted(names)))
+
+    def source(self, field: str, permits: Mapping[str, Iterable[str]]) -> str | None:
+        """The institution a field came from: the exchange's that permitted it, else who holds its dataset."""
+        for name, fields in permits.items():
+            exchange = self.catalogue.exchanges.get(name)
+            if exchange is not None and field in fields:
+                return exchange.source
+        dataset = field.partition(".")[0]
+        return next((id_ for id_, each in sorted(self.catalogue.parties.items()) if dataset in each.holds), None)
+
+    def sentence(self, entry: Mapping[str, Any], lang: str) -> str:
+        """One line for one entry."""
+        template = words.EVENTS.get(_case(entry), words.OTHER)[lang == "en"]
+        parts = {
+            "org": self.party(str(entry.get("org", "")), lang),
+            "flag": said(words.FLAGS, str(entry.get("flag", "")), lang),
+            "right": said(words.RIGHTS, str(entry.get("right", "")), lang),
+            "type": str(entry["type"]),
+        }
+        return template.format(**parts)
+
+    def reason(self, code: str, lang: str) -> str:
+        """Why, as a sentence."""
+        if code in words.REASONS:
+            return words.REASONS[code][lang == "en"]
+        known = {each.value: each for each in Reason}.get(code)
+        return code if known is None else known.sentence(lang)
+
+
+def who(entry: Mapping[str, Any], lang: str) -> str | None:
+    """Who acted, as far as the journal knows: a tag only the institution can resolve."""
+    actor = entry.get("actor")
+    if entry["type"].startswith("authorisation.") or "by" in entry:
+        return said(words.BY, str(entry.get("by", "")), lang) or None
+    if not isinstance(actor, str):
+        return None
+    if actor.startswith("batch:"):
+        name = actor.removeprefix("batch:")
+        return f"un ordinateur, sans personne ({name})" if lang == "fr" else f"a computer, nobody there ({name})"
+    return "une personne qui y travaille" if lang == "fr" else "somebody who works there"
+
+
+def period(text: str, lang: str) -> str:
+    """An ISO 8601 period of the catalogue (`P24M`) in words."""
+    found = re.fullmatch(r"P(\d+)([YMD])", text)
+    if found is None:
+        return text
+    number = int(found[1])
+    return f"{number} {words.UNITS[found[2]][number > 1][lang == 'en']}"
+
+
+def withheld(seal: bytes | None) -> Mapping[str, str]:
+    """The true reasons of what was withheld, as sealed for the person."""
+    return {} if seal is None else json.loads(seal).get("withheld", {})
+
+
+def _case(entry: Mapping[str, Any]) -> str:
+    match entry:
+        case {"type": "exchange.decided", "decision": "deny"}:
+            return "exchange.denied"
+        case {"type": "subject.flagged", "set": False}:
+            return "subject.unflagged"
+        case {"type": "rights.answered", "outcome": "refused"}:
+            return "rights.refused"
+    return str(entry["type"])
