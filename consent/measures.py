@@ -102,7 +102,7 @@ def override(record: Record, *, grounds: str, cosigned: By, by: By, now: int) ->
 
 def hold(record: Record, *, by: By, now: int) -> Move:
     """Keep the content of an ended authorisation for a dispute."""
-    movable("hold", record, by=by, now=now)
+    movable("hold", record, by=by, now=now, stored=True)
     if record.held_at is not None:
         raise StateConflict("kept for a dispute already")
     return plan("hold", values={"held_at": now, "changed_at": record.changed_at})
@@ -110,7 +110,7 @@ def hold(record: Record, *, by: By, now: int) -> Move:
 
 def free(record: Record, *, by: By, now: int) -> Move:
     """The dispute is over; how long the content is kept still counts from the end."""
-    movable("free", record, by=by, now=now)
+    movable("free", record, by=by, now=now, stored=True)
     if record.held_at is None:
         raise StateConflict("not kept for a dispute")
     return plan("free", values={"held_at": None, "changed_at": record.changed_at})
@@ -118,7 +118,7 @@ def free(record: Record, *, by: By, now: int) -> Move:
 
 def tombstone(record: Record, *, by: By, now: int) -> Move:
     """Drop the content of an authorisation that ended long ago; who, for what and the proof remain."""
-    movable("tombstone", record, by=by, now=now)
+    movable("tombstone", record, by=by, now=now, stored=True)
     if record.held_at is not None or now < record.changed_at + KEPT_MS:
         raise StateConflict("kept for a dispute, or not kept long enough")
     nothing: frozenset[str] = frozenset()
