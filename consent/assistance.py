@@ -112,6 +112,11 @@ class Assistance:
         gone = sa.delete(table).where(*mine)
         return await self._store.write(lambda connection: connection.execute(gone).rowcount) > 0
 
+    async def drop_all(self, subject: SubjectId) -> None:
+        """The person takes back whatever waits."""
+        gone = sa.delete(table).where(table.c.subject == subject)
+        await self._store.write(lambda connection: connection.execute(gone) and None)
+
     async def waits(self, authorisation: str) -> int | None:
         """When an answer that waits takes effect."""
         query = sa.select(table.c.effective_at).where(table.c.authorisation == authorisation)

@@ -22,6 +22,7 @@ from consent.invitations import Invitations
 from consent.records import Authorisations
 from consent.reminders import Reminders
 from consent.representatives import Mandates
+from consent.stopping import stop
 from consent.vault import Vault
 from gateway.keys import GatewayKeys
 from gateway.messages import messenger
@@ -38,12 +39,24 @@ class Channels:
     """Everything by which people are reached and answer."""
 
     people_url: str
+    authorisations: Authorisations
     contacts: Contacts
     codes: Codes
     invitations: Invitations
     mandates: Mandates
     assistance: Assistance
     reminders: Reminders
+
+    async def stop(self, number: str, *, now: int) -> int:
+        """An SMS that says STOP arrived from this number; tells how much was taken back."""
+        done = await stop(
+            number,
+            contacts=self.contacts,
+            authorisations=self.authorisations,
+            assistance=self.assistance,
+            now=now,
+        )
+        return len(done)
 
     async def round(self, now: int) -> None:
         """Do once what is due."""
@@ -70,6 +83,7 @@ def open_channels(
     mandates = Mandates(store=store, entries=entries, authorisations=authorisations)
     return Channels(
         people_url=settings.people_url or settings.public_url,
+        authorisations=authorisations,
         contacts=contacts,
         codes=codes,
         invitations=Invitations(store=store, authorisations=authorisations, codes=codes, secret=keys.links),

@@ -62,7 +62,7 @@ async def _world(home: Path, url: str) -> AsyncIterator[World]:
     people = crowd(SIZES)
     async with (
         served(sandbox.build(people=people)) as sandbox_url,
-        bed(home, database_url=url, sandbox_url=sandbox_url, people=people) as gateway,
+        bed(home, database_url=url, sandbox_url=sandbox_url, people=people, messenger="sandbox") as gateway,
     ):
         world = World(gateway)
         for name, who in PARTNERS.items():
@@ -108,7 +108,7 @@ def check_problem(answer: httpx.Response, status: int, code: str, **members: Any
     assert body["status"] == status
     assert body["instance"] == f"urn:passerelle:request:{answer.headers['x-request-id']}"
     assert set(body) - {"type", "title", "status", "detail", "instance", "code"} <= {
-        "reasons", "errors", "entry", "retry_after", "fields",
+        "reasons", "errors", "entry", "retry_after", "fields", "missing",
     }  # fmt: skip
     for name, value in members.items():
         assert body[name] == value, body

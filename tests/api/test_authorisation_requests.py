@@ -24,7 +24,7 @@ async def test_a_request_on_consent_waits_for_the_person(each_world: World) -> N
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
-    assert set(body) == {"id", "state", "purpose", "basis", "fields", "valid_until", "receipt"}
+    assert set(body) == {"id", "state", "purpose", "basis", "fields", "valid_until", "link", "receipt"}
     assert (body["state"], body["basis"], body["purpose"]) == ("requested", "consent", YOUTH)
     catalogue = each_world.bed.services.catalogue
     assert set(body["fields"]) == catalogue.request_fields("ml-brume", YOUTH).fields
@@ -46,7 +46,7 @@ async def test_on_another_basis_it_is_active_at_once(each_world: World, partner:
     """Consent is not asked where the law decides."""
     pseudonym = await each_world.known(partner)
     body = (await ask(each_world, partner, pseudonym, purpose)).json()
-    assert (body["state"], body["basis"]) == ("active", basis)
+    assert (body["state"], body["basis"], body["link"]) == ("active", basis, None)
     assert "identity.nir" not in body["fields"]
 
 

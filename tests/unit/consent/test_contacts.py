@@ -80,9 +80,7 @@ async def test_an_unknown_language_is_refused(side):
     """Messages exist in two."""
     reached = Reached(side)
     with pytest.raises(ContactInvalid):
-        await reached.contacts.declare(
-            await side.lea(), preference="none", addresses={}, lang="xx", by=PERSON, now=NOW
-        )
+        await reached.contacts.declare(await side.lea(), preference="none", addresses={}, lang="xx", by=PERSON, now=NOW)
 
 
 async def test_a_number_may_be_several_peoples(side):

@@ -1,0 +1,426 @@
+"""Asking a person: the link, the partner's four words, and what a professional may note on a person's behalf."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from audit import receipts
+from consent import models
+from consent.codes import TRIES
+from consent.errors import LinkUnknown
+from tests.api.conftest import World, check_problem
+from tests.bed import PERSON_HERSELF, professional
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+YOUTH, ML, OTHER = "support.youth", "ml-brume", "siae-brume"
+REQUESTS = "/v1/authorisation-requests"
+SCAN = "a" * 64
+MOBILE = "+33612345678"
+FIELDS = ["rsa.beneficiary", "c2s.beneficiary"]
+
+
+async def asked(world: World, pseudonym: str | None = None) -> dict[str, Any]:
+    body = {"subject": {"pseudonym": pseudonym or await world.known()}, "purpose": YOUTH}
+    answer = await world.bed.post(REQUESTS, body, world.tokens[ML])
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def get(world: World, path: str, token: str) -> Any:
+    return await world.bed.http.get(path, headers={"Authorization": f"Bearer {token}"})
+
+
+async def word(world: World, id_: str) -> str:
+    answer = await get(world, f"{REQUESTS}/{id_}", world.tokens[ML])
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) == {"id", "answer"}
+    return answer.json()["answer"]
+
+
+async def note(world: World, id_: str, body: dict[str, Any], *, witness: str | None = None, token: str = "") -> Any:
+    headers = {"Witness-Authorization": f"Bearer {witness}"} if witness else {}
+    return await world.bed.post(f"{REQUESTS}/{id_}/answers", body, token or world.tokens[ML], headers=headers)
+
+
+def counter(answer: str = "yes", **more: Any) -> dict[str, Any]:
+    fields = FIELDS if answer == "yes" else []
+    return {"answer": answer, "channel": "counter", "person_present": True, "fields": fields, **more}
+
+
+async def colleague(world: World, name: str = "conseiller") -> str:
+    return await world.bed.token(ML, professional=professional(name))
+
+
+async def reachable(world: World, pseudonym: str) -> None:
+    await world.bed.services.channels.contacts.declare(
+        await world.bed.subject(ML, pseudonym), preference="sms", addresses={"sms": MOBILE},
+        by=PERSON_HERSELF, now=world.bed.services.clock(),
+    )  # fmt: skip
+
+
+def last_message(world: World) -> dict[str, Any]:
+    """What the sandbox wrote instead of sending it."""
+    path = world.bed.services.channels.codes._messenger._path
+    assert path.stat().st_mode & 0o077 == 0
+    return json.loads(path.read_text("utf-8").splitlines()[-1])
+
+
+async def code_for(world: World, id_: str, **answer: Any) -> dict[str, str]:
+    body = {"answer": "yes", "fields": FIELDS, **answer}
+    sent = await world.bed.post(f"{REQUESTS}/{id_}/codes", body, world.tokens[ML])
+    assert sent.status_code == 201, sent.text
+    assert set(sent.json()) == {"id", "expires_at"}
+    message = last_message(world)
+    assert (message["id"], message["to"]) == (sent.json()["id"], MOBILE)
+    return {"id": sent.json()["id"], "digits": message["code"]}
+
+
+async def test_a_request_comes_with_a_link_that_opens_it(each_world: World) -> None:
+    """At the address of people's pages; a new one ends the older; the token is nowhere in the database."""
+    body = await asked(each_world)
+    base = f"{each_world.bed.services.base_url}/demandes/"
+    assert body["link"]["url"].startswith(base)
+    newer = await each_world.bed.post(f"{REQUESTS}/{body['id']}/links", {}, each_world.tokens[ML])
+    assert newer.status_code == 201
+    invitations, now = each_world.bed.services.channels.invitations, each_world.bed.services.clock()
+    with pytest.raises(LinkUnknown):
+        await invitations.open_link(body["link"]["url"].removeprefix(base), now=now)
+    token = newer.json()["url"].removeprefix(base)
+    rows = await each_world.bed.services.store.read(
+        lambda connection: connection.execute(sa.select(models.invitation)).all()
+    )
+    assert token not in str(rows)
+    assert (await invitations.open_link(token, now=now)).record.id == body["id"]
+
+
+async def test_the_partner_hears_pending_then_yes_no_or_lapsed(each_world: World) -> None:
+    """With `Retry-After` while it waits; later is still pending; a withdrawal is not told here."""
+    services = each_world.bed.services
+    pseudonym = await each_world.known()
+    id_ = (await asked(each_world, pseudonym))["id"]
+    waiting = await get(each_world, f"{REQUESTS}/{id_}", each_world.tokens[ML])
+    assert (waiting.json(), waiting.headers["retry-after"]) == ({"id": id_, "answer": "pending"}, "60")
+    assert waiting.headers["cache-control"] == "no-store"
+    common: dict[str, Any] = {
+        "subject": await each_world.bed.subject(ML, pseudonym), "by": PERSON_HERSELF, "now": services.clock(),
+    }  # fmt: skip
+    await services.authorisations.defer(id_, **common)
+    assert await word(each_world, id_) == "pending"
+    await services.authorisations.give(id_, fields=frozenset(FIELDS), **common)
+    answered = await get(each_world, f"{REQUESTS}/{id_}", each_world.tokens[ML])
+    assert answered.json()["answer"] == "yes"
+    assert "retry-after" not in answered.headers
+    await services.authorisations.withdraw(id_, **common)
+    assert await word(each_world, id_) == "yes"
+
+
+async def test_a_refusal_says_neither_when_nor_until_when(each_world: World) -> None:
+    """The word is no; asking again is refused without a date, and no new link is made."""
+    pseudonym = await each_world.known()
+    id_ = (await asked(each_world, pseudonym))["id"]
+    done = await note(each_world, id_, counter("no"))
+    assert done.status_code == 200, done.text
+    assert await word(each_world, id_) == "no"
+    again = await each_world.bed.post(
+        REQUESTS, {"subject": {"pseudonym": pseudonym}, "purpose": YOUTH}, each_world.tokens[ML]
+    )
+    body = check_problem(again, 409, "request_too_soon")
+    assert set(body) == {"type", "title", "status", "detail", "instance", "code"}
+    assert "retry-after" not in again.headers
+    link = await each_world.bed.post(f"{REQUESTS}/{id_}/links", {}, each_world.tokens[ML])
+    check_problem(link, 409, "state_conflict")
+
+
+async def test_a_batch_job_asks_and_looks_again_but_notes_nothing(world: World) -> None:
+    """A machine has nobody in front of it."""
+    body = {"subject": {"pseudonym": await world.known()}, "purpose": YOUTH, "batch_job": "nightly"}
+    made = await world.bed.post(REQUESTS, body, world.machines[ML])
+    assert made.status_code == 201, made.text
+    id_ = made.json()["id"]
+    assert (await get(world, f"{REQUESTS}/{id_}", world.machines[ML])).json()["answer"] == "pending"
+    for path, sent in (("answers", counter("no")), ("codes", {"answer": "no"})):
+        refused = await world.bed.post(f"{REQUESTS}/{id_}/{path}", sent, world.machines[ML])
+        check_problem(refused, 403, "actor_required")
+    taken = await world.bed.post(f"/v1/authorisations/{id_}/withdrawals", {"channel": "phone"}, world.machines[ML])
+    check_problem(taken, 403, "actor_required")
+
+
+async def test_a_yes_before_a_witness_waits_and_nothing_leaves_meanwhile(each_world: World) -> None:
+    """202 with the date; the entry names who helped and who saw; the partner still hears pending."""
+    pseudonym = await each_world.known()
+    id_ = (await asked(each_world, pseudonym))["id"]
+    done = await note(each_world, id_, counter(), witness=await colleague(each_world))
+    assert done.status_code == 202, done.text
+    body = done.json()
+    assert (body["id"], body["waits"]) == (id_, True)
+    entry = receipts.verify(body["receipt"], each_world.bed.services.keys.receipt.vkey)
+    assert entry["type"] == "authorisation.deferred"
+    assert entry["by"] == "subject"
+    assert entry["actor"] != entry["witness"]
+    assert await word(each_world, id_) == "pending"
+    denied = await each_world.ask(ML, pseudonym, YOUTH, ["rsa"])
+    check_problem(denied, 403, "exchange_denied")
+    taken = await each_world.bed.post(
+        f"/v1/authorisations/{id_}/withdrawals", {"channel": "phone"}, each_world.tokens[ML]
+    )
+    assert taken.status_code == 200, taken.text
+    assert await word(each_world, id_) == "no"
+    assert await each_world.bed.services.channels.assistance.waits(id_) is None
+
+
+async def test_a_yes_confirmed_by_code_holds_at_once_and_is_taken_back_with_less(each_world: World) -> None:
+    """Data leaves; after the withdrawal, which asks for neither code nor witness, it does not."""
+    pseudonym = await each_world.known()
+    await reachable(each_world, pseudonym)
+    id_ = (await asked(each_world, pseudonym))["id"]
+    code = await code_for(each_world, id_)
+    done = await note(each_world, id_, {"answer": "yes", "channel": "sms", "fields": FIELDS, "code": code})
+    assert (done.status_code, done.json()["waits"]) == (200, False), done.text
+    entry = receipts.verify(done.json()["receipt"], each_world.bed.services.keys.receipt.vkey)
+    assert (entry["type"], entry["channel"], sorted(entry["fields"])) == ("authorisation.given", "sms", sorted(FIELDS))
+    assert entry["confirmed"]
+    assert (await each_world.ask(ML, pseudonym, YOUTH, ["rsa.beneficiary"])).status_code == 200
+    path = f"/v1/authorisations/{id_}/withdrawals"
+    taken = await each_world.bed.post(path, {"channel": "phone"}, each_world.tokens[ML])
+    assert taken.status_code == 200, taken.text
+    check_problem(await each_world.ask(ML, pseudonym, YOUTH, ["rsa.beneficiary"]), 403, "exchange_denied")
+    check_problem(
+        await each_world.bed.post(path, {"channel": "phone"}, each_world.tokens[ML]), 409, "already_withdrawn"
+    )
+    notices = await each_world.bed.services.store.read(
+        lambda connection: connection.execute(
+            sa.select(models.notice.c.id).where(models.notice.c.authorisation == id_, models.notice.c.kind == "mirror")
+        ).scalars().all()
+    )  # fmt: skip
+    assert sorted(each.split(":")[2] for each in notices) == ["withdrawal", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ({"answer": "yes", "channel": "counter", "fields": FIELDS}, ["person_present", "witness"]),
+        (counter(), ["witness"]),
+        ({"answer": "yes", "channel": "paper", "fields": FIELDS}, ["signed_paper"]),
+        ({"answer": "yes", "channel": "sms", "fields": FIELDS}, ["code", "own_number"]),
+        ({"answer": "no", "channel": "counter"}, ["person_present"]),
+        ({"answer": "later", "channel": "paper"}, ["signed_paper"]),
+    ],
+)
+async def test_a_missing_step_is_named_and_nothing_is_noted(world: World, body: dict[str, Any], missing: list) -> None:
+    """422 assistance_incomplete; no entry, no notice."""
+    id_ = (await asked(world))["id"]
+    before = await world.bed.size()
+    check_problem(await note(world, id_, body), 422, "assistance_incomplete", missing=missing)
+    assert await world.bed.size() == before
+
+
+async def test_a_witness_is_a_second_professional_with_a_token_of_their_own(world: World) -> None:
+    """The same one, in other letters too, a machine, an expired word or no scope: refused."""
+    id_ = (await asked(world))["id"]
+    before = await world.bed.size()
+    shouting = professional("conseiller")
+    shouting = type(shouting)(id="CONSEILLER-42", family_name="M", given_name="L", role=None, acr=None)
+    for token, status, code in (
+        (world.tokens[ML], 403, "witness_refused"),
+        (await world.bed.token(ML, professional=shouting), 403, "witness_refused"),
+        (world.machines[ML], 403, "actor_required"),
+        (await world.bed.token(ML, scopes=["data:rsa"], professional=professional("referent")), 403,
+         "insufficient_scope"),
+        ("forged", 401, "invalid_token"),
+    ):  # fmt: skip
+        check_problem(await note(world, id_, counter(), witness=token), status, code)
+    assert await world.bed.size() == before
+    other = await note(world, id_, counter(), witness=world.tokens[OTHER])
+    assert other.status_code == 202, other.text
+
+
+async def test_a_paper_is_named_by_its_digest_and_waits_too(world: World) -> None:
+    """The scan itself never comes here."""
+    id_ = (await asked(world))["id"]
+    body = {"answer": "yes", "channel": "paper", "fields": FIELDS, "evidence": SCAN}
+    done = await note(world, id_, body)
+    assert done.status_code == 202, done.text
+    entry = receipts.verify(done.json()["receipt"], world.bed.services.keys.receipt.vkey)
+    assert (entry["channel"], entry["evidence"]) == ("paper", SCAN)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fields": ["rsa.beneficiary"]},
+        {"answer": "no", "fields": []},
+        {"explicit": ["rsa.beneficiary"]},
+    ],
+)
+async def test_a_code_confirms_the_answer_it_was_asked_for(world: World, change: dict[str, Any]) -> None:
+    """Not fewer fields, not more, not another word."""
+    pseudonym = await world.known()
+    await reachable(world, pseudonym)
+    id_ = (await asked(world, pseudonym))["id"]
+    code = await code_for(world, id_)
+    body = {"answer": "yes", "channel": "sms", "fields": FIELDS, "code": code, **change}
+    check_problem(await note(world, id_, body), 403, "code_refused")
+    assert await word(world, id_) == "pending"
+
+
+async def test_codes_cannot_be_guessed_replayed_or_carried_to_another_request(each_world: World) -> None:
+    """Five tries, one use, one request; wrong ones say nothing more."""
+    pseudonym, second = await each_world.known(), await each_world.known()
+    for one in (pseudonym, second):
+        await reachable(each_world, one)
+    id_, another = (await asked(each_world, pseudonym))["id"], (await asked(each_world, second))["id"]
+    body = {"answer": "yes", "channel": "sms", "fields": FIELDS}
+    code = await code_for(each_world, id_)
+    check_problem(await note(each_world, another, {**body, "code": code}), 403, "code_refused")
+    for turn in range(1, TRIES + 1):
+        digits = f"{(int(code['digits']) + turn) % 10**6:06d}"
+        guess = await note(each_world, id_, {**body, "code": {**code, "digits": digits}})
+        check_problem(guess, 403, "code_refused")
+    check_problem(await note(each_world, id_, {**body, "code": code}), 403, "code_refused")
+    code = await code_for(each_world, id_)
+    assert (await note(each_world, id_, {**body, "code": code})).status_code == 200
+    check_problem(await note(each_world, id_, {**body, "code": code}), 403, "code_refused")
+
+
+async def test_without_a_number_there_is_no_code(world: World) -> None:
+    """409 contact_missing; the sixth of a day is 429."""
+    pseudonym = await world.known()
+    id_ = (await asked(world, pseudonym))["id"]
+    path = f"{REQUESTS}/{id_}/codes"
+    check_problem(await world.bed.post(path, {"answer": "no"}, world.tokens[ML]), 409, "contact_missing")
+    await reachable(world, pseudonym)
+    for _ in range(5):
+        assert (await world.bed.post(path, {"answer": "no"}, world.tokens[ML])).status_code == 201
+    check_problem(await world.bed.post(path, {"answer": "no"}, world.tokens[ML]), 429, "codes_spent")
+
+
+async def test_another_partners_request_does_not_exist(each_world: World) -> None:
+    """404 for every verb, as for an id nobody has; and nothing is written."""
+    id_ = (await asked(each_world))["id"]
+    token, before = each_world.tokens[OTHER], await each_world.bed.size()
+    for name in (id_, "0" * 32, "%00", "x"):
+        check_problem(await get(each_world, f"{REQUESTS}/{name}", token), 404, "authorisation_unknown")
+        for path, body in (
+            (f"{REQUESTS}/{name}/links", {}),
+            (f"{REQUESTS}/{name}/codes", {"answer": "no"}),
+            (f"{REQUESTS}/{name}/answers", counter("no")),
+            (f"/v1/authorisations/{name}/withdrawals", {"channel": "phone"}),
+        ):
+            check_problem(await each_world.bed.post(path, body, token), 404, "authorisation_unknown")
+    assert await each_world.bed.size() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("links", "authorisations:request"),
+        ("codes", "authorisations:answer"),
+        ("answers", "authorisations:answer"),
+    ],
+)
+async def test_each_endpoint_asks_for_its_scope(world: World, path: str, scope: str) -> None:
+    """403 insufficient_scope names it; without a token, 401."""
+    id_ = (await asked(world))["id"]
+    token = await world.bed.token(ML, scopes=["data:rsa"])
+    body = counter("no") if path == "answers" else {"answer": "no"} if path == "codes" else {}
+    refused = await world.bed.post(f"{REQUESTS}/{id_}/{path}", body, token)
+    check_problem(refused, 403, "insufficient_scope")
+    assert scope in refused.headers["www-authenticate"]
+    check_problem(await world.bed.post(f"{REQUESTS}/{id_}/{path}", body, None), 401, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/answer"),
+        (counter("maybe"), "/answer"),
+        (counter(channel="page"), "/channel"),
+        (counter(evidence="Zzcanari"), "/evidence"),
+        (counter(code={"id": "0" * 32, "digits": "12345a"}), "/code"),
+        (counter(name="Zzcanari"), ""),
+        (counter(person_present="true"), "/person_present"),
+    ],
+)
+async def test_what_cannot_be_read_is_pointed_at_and_not_repeated(world: World, body: Any, pointer: str) -> None:
+    """422, nothing of the body in the answer."""
+    id_ = (await asked(world))["id"]
+    answer = await note(world, id_, body)
+    problem = check_problem(answer, 422, "malformed_request")
+    assert problem["errors"][0]["pointer"].startswith(pointer)
+    assert "Zzcanari" not in answer.text
+
+
+async def test_more_than_was_asked_for_is_refused(world: World) -> None:
+    """Also before a witness; the notice of it is taken back."""
+    id_ = (await asked(world))["id"]
+    witness = await colleague(world)
+    for fields in (["aah.beneficiary"], []):
+        check_problem(await note(world, id_, counter(fields=fields), witness=witness), 422, "fields_not_requested")
+    query = sa.select(models.notice).where(models.notice.c.authorisation == id_)
+    assert await world.bed.services.store.read(lambda connection: connection.execute(query).all()) == []
+
+
+async def mandate(world: World, pseudonym: str, **changes: Any) -> Any:
+    body = {
+        "subject": {"pseudonym": pseudonym}, "capacity": "aidant", "digest": "e" * 64, "until": in_days(100),
+        "purposes": [YOUTH], **changes,
+    }  # fmt: skip
+    return await world.bed.post("/v1/mandates", body, world.tokens[ML])
+
+
+def in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+
+
+async def test_a_representative_answers_under_a_mandate_somebody_checked(each_world: World) -> None:
+    """The entry names mandate and capacity; the yes ends with the mandate at the latest."""
+    pseudonym = await each_world.known()
+    made = await mandate(each_world, pseudonym)
+    assert made.status_code == 201, made.text
+    assert set(made.json()) == {"id", "capacity", "until"}
+    id_ = (await asked(each_world, pseudonym))["id"]
+    body = counter(mandate=made.json()["id"])
+    done = await note(each_world, id_, body, witness=await colleague(each_world))
+    assert done.status_code == 202, done.text
+    assert done.json()["receipt"] is None
+    refused = await note(each_world, id_, counter("no", mandate=made.json()["id"]))
+    assert refused.status_code == 200, refused.text
+    entry = receipts.verify(refused.json()["receipt"], each_world.bed.services.keys.receipt.vkey)
+    assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made.json()["id"])
+
+
+async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) -> None:
+    """Another person's, another purpose's, nobody's, a curator without the person: one code."""
+    pseudonym, other = await world.known(), await world.known()
+    id_ = (await asked(world, pseudonym))["id"]
+    strange = [
+        (await mandate(world, other)).json()["id"],
+        (await mandate(world, pseudonym, purposes=["support.appointments"])).json()["id"],
+        "0" * 32,
+    ]
+    for name in strange:
+        check_problem(await note(world, id_, counter("no", mandate=name)), 403, "mandate_refused")
+    curator = (await mandate(world, pseudonym, capacity="curator")).json()["id"]
+    paper = {"answer": "no", "channel": "paper", "evidence": SCAN, "mandate": curator}
+    check_problem(await note(world, id_, paper), 403, "mandate_refused")
+    assert (await note(world, id_, counter("no", mandate=curator))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"until": "2020-01-01"}, 403, "mandate_refused"),
+        ({"until": "2026-02-31"}, 422, "malformed_request"),
+        ({"until": "soon"}, 422, "malformed_request"),
+        ({"capacity": "friend"}, 422, "malformed_request"),
+        ({"purposes": ["no.such"]}, 422, "purpose_unknown"),
+        ({"subject": {}}, 422, "malformed_request"),
+        ({"subject": {"reference": "nobody"}}, 404, "person_unknown"),
+    ],
+)
+async def test_a_mandate_that_cannot_be_is_refused(world: World, changes: Any, status: int, code: str) -> None:
+    """Dates, kinds, purposes and people that are not."""
+    check_problem(await mandate(world, await world.known(), **changes), status, code)
