@@ -154,16 +154,18 @@ class _Writer:
         blocks: list[Block] = [Heading("choices", self.say("Vos choix et les partages", "Your choices and sharings"))]
         for each in self.content["authorisations"]:
             until = each["valid_until"]
+            left_out = sorted(set(each["asked_for"]) - set(each["given"]))
             facts = [
                 (self.say("Où ça en est", "Where it stands"), said(words.STATES, each["state"], self.lang)),
                 (self.say("Par quel droit", "By what right"), said(words.BASES, each["basis"], self.lang)),
-                (self.say("Ce qui était demandé", "What was asked"), self._fields(each["asked_for"])),
-                (self.say("Ce qui est accepté", "What is accepted"), self._fields(each["given"])),
+                (self.say("Ce qui est accepté", "What is accepted"), self.teller.datasets(each["given"], self.lang)),
+                (self.say("Ce qui a été laissé de côté", "What was left out"), self._fields(left_out)),
                 (self.say("Accepté à part", "Accepted separately"), self._fields(each["given_separately"])),
                 (self.say("Jusqu'au", "Until"), "" if until is None else moment(until, self.lang)),
                 (self.say("Ce qui s'est passé", "What happened"), self._history(each)),
             ]
             more = [
+                (self.say("Informations exactes", "Exact items"), self._fields(each["given"])),
                 (self.say("Référence", "Reference"), each["id"]),
                 (self.say("Version du texte lu", "Version of the text read"), each["notice"] or ""),
                 (self.say("Reçu signé", "Signed receipt"), each["receipt"] or ""),

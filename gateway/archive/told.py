@@ -12,6 +12,7 @@ from policies.catalogue import Catalogue
 from policies.reasons import Reason
 
 LANGS = ("fr", "en")
+_IN_A_LINE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,15 @@ class Teller:
         return id_ if known is None else str(known.sentence[lang])
 
     def fields(self, names: Iterable[str], lang: str) -> str:
-        """The fields, as people read them."""
-        return ", ".join(dict.fromkeys(said(FIELDS, name, lang) for name in sorted(names)))
+        """The fields, as people read them; many of them one below the other."""
+        told = list(dict.fromkeys(said(FIELDS, name, lang) for name in sorted(names)))
+        return (", " if len(told) <= _IN_A_LINE else "\n").join(told)
+
+    def datasets(self, names: Iterable[str], lang: str) -> str:
+        """The sentences of the datasets these fields are of."""
+        known = self.catalogue.vocabulary.datasets
+        datasets = sorted({name.partition(".")[0] for name in names})
+        return "\n".join(known[each].sentence[lang] if each in known else each for each in datasets)
 
     def source(self, field: str, permits: Mapping[str, Iterable[str]]) -> str | None:
         """The institution a field came from: the exchange's that permitted it, else who holds its dataset."""
