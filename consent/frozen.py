@@ -19,7 +19,7 @@ from audit.canonical import dumps, loads
 from audit.errors import NotCanonical
 from audit.store import Store
 from consent import record_27560
-from consent.carrying import Told
+from consent.carrying import Tell, Told
 from consent.errors import RecordAltered, TermsUnknown
 from consent.models import authorisation, frozen, partner_subject, terms, terms_line
 from consent.models import mandate as mandates
@@ -47,6 +47,16 @@ async def keep_terms(store: Store, catalogue: Catalogue) -> None:
             connection.execute(insert(terms_line).on_conflict_do_nothing(), row)
 
     await store.write(work)
+
+
+def both(*hooks: Tell) -> Tell:
+    """Several hooks as one, in their order."""
+
+    def tell(connection: Connection, told: Told) -> None:
+        for hook in hooks:
+            hook(connection, told)
+
+    return tell
 
 
 class Freezer:
@@ -128,7 +138,8 @@ def _as_asked(record: Record) -> Record:
     """What a request would become if all of it were given."""
     if record.fields:
         return record
-    return replace(record, fields=record.requested, record={**record.record, "events": record.record["events"][:1]})
+    events = record.record["events"][:1]
+    return replace(record, state="requested", fields=record.requested, record={**record.record, "events": events})
 
 
 def _pseudonym(connection: Connection, record: Record) -> str:
@@ -141,9 +152,7 @@ def _pseudonym(connection: Connection, record: Record) -> str:
 def _mandate(connection: Connection, record: Record) -> Mandate | None:
     if record.mandate is None:
         return None
-    row = connection.execute(sa.select(mandates).where(mandates.c.id == record.mandate)).one_or_none()
-    if row is None:
-        return None
+    row = connection.execute(sa.select(mandates).where(mandates.c.id == record.mandate)).one()
     return Mandate(
         id=row.id,
         capacity=row.capacity,

@@ -15,6 +15,7 @@ from consent.models import (
     authorisation,
     confirmation,
     contact,
+    frozen,
     held,
     identifier,
     invitation,
@@ -29,7 +30,7 @@ from consent.models import subject as people
 from consent.vault import SubjectId, SubjectKey
 
 _IDS = 500
-_AT_ONCE = (identifier, link, authorisation, invitation, confirmation, mandate, contact, held, notice)
+_AT_ONCE = (identifier, link, authorisation, frozen, invitation, confirmation, mandate, contact, held, notice)
 TABLES = ("audit_seal", *(each.name for each in (people, *_AT_ONCE, reference, partner_subject)))
 
 

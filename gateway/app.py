@@ -14,6 +14,7 @@ from gateway.api.catalogue import get_catalogue
 from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
 from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
+from gateway.api.records import routes as record_routes
 from gateway.api.subjects import post_subject
 from gateway.api.webhooks import routes as webhook_routes
 from gateway.api.witness import get_witnessed, post_checkpoint
@@ -58,6 +59,7 @@ def build_app(services: Services) -> Edge:
             Route("/v1/authorisation-requests/{id}", get_request, methods=["GET"]),
             Route("/v1/authorisation-requests/{id}/links", post_link, methods=["POST"]),
             *answer_routes(),
+            *record_routes(),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),
             *oauth_routes(services.server),
             *webhook_routes(),

@@ -51,6 +51,7 @@ async def ask(services: Services, caller: Caller, asked: Asked, *, now: int) -> 
         notice=notice_digest(services, asked.purpose, wanted),
         siret=caller.partner.siret,
         objection=catalogue.objectable(recipient, asked.purpose),
+        details={} if caller.actor is None else {"agent_role": caller.actor.role},
         sources=tuple(source for source, fields in line.sources.items() if wanted.intersection(fields)),
     )
     kind = "professional" if caller.actor is not None else "controller"

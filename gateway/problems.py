@@ -203,6 +203,18 @@ PROBLEMS: Mapping[str, Problem] = {
     "authorisation_unknown": Problem(
         404, "No such authorisation", "This person has no authorisation of that id.", "Check the id."
     ),
+    "nothing_given": Problem(
+        409,
+        "Nothing was given under this authorisation",
+        "A receipt is of what was given; this request waits, lapsed or got no.",
+        "Read the request's answer first.",
+    ),
+    "terms_unknown": Problem(
+        409,
+        "This request was made under terms that were not kept",
+        "It was asked under a catalogue this gateway has not stored: what was given could not be shown again later.",
+        "Make a new request.",
+    ),
     "already_withdrawn": Problem(
         409, "Already withdrawn", "It had been withdrawn before; the withdrawal stands.", "Nothing is left to do."
     ),

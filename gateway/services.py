@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from audit import jws
 from audit.journal import Appended, Journal
 from audit.publisher import Publisher
 from audit.reading import PublishedLog
@@ -21,6 +22,7 @@ from connectors.base import Connector
 from connectors.registry import Registry, build
 from consent.blind import BlindIndex
 from consent.erasure import reapply
+from consent.frozen import Freezer, both, keep_terms
 from consent.guards import Gate
 from consent.queries import Snapshots
 from consent.records import Authorisations
@@ -80,6 +82,7 @@ class Services:
     kinds: Mapping[str, frozenset[str]]
     people: People
     authorisations: Authorisations
+    freezer: Freezer
     rights: Rights
     channels: Channels
     snapshots: Snapshots
@@ -143,10 +146,12 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             witnessing = witnesses_of(
                 settings, policy, store=store, log=log, keys=secrets, client=client, hold=publisher.hold
             )
+        freezer = Freezer()
+        await keep_terms(store, catalogue)
         allowed = frozenset(settings.webhook_allow.split())
         outbox, shared, receivers = Outbox(secrets.naming), Secrets(secrets.sealing), SignalClient(allowed=allowed)
         stack.push_async_callback(receivers.close)
-        authorisations = Authorisations(store=store, journal=journal, vault=vault, told=outbox.told)
+        authorisations = Authorisations(store=store, journal=journal, vault=vault, told=both(freezer.told, outbox.told))
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -167,6 +172,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
             authorisations=authorisations,
+            freezer=freezer,
             rights=Rights(store=store, journal=journal, vault=vault, tell=outbox.corrected),
             channels=open_channels(
                 settings,
@@ -200,6 +206,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 used=used,
                 clock=clock,
                 scopes_supported=scopes(catalogue),
+                other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
             ),
             verifier=Verifier(
                 issuer=settings.public_url, resource=settings.public_url, keys=secrets.tokens, partners=partners

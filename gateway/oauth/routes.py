@@ -39,7 +39,8 @@ def routes(server: AuthorizationServer) -> list[Route]:
     """The token endpoint, the public keys and the metadata."""
 
     async def jwks(_request: Request) -> Response:
-        return Response(orjson.dumps(server.keys.jwks()), headers=_CACHE, media_type="application/jwk-set+json")
+        published = {"keys": [*server.keys.jwks()["keys"], *server.other_keys()]}
+        return Response(orjson.dumps(published), headers=_CACHE, media_type="application/jwk-set+json")
 
     async def discovery(_request: Request) -> Response:
         return Response(orjson.dumps(metadata(server)), headers=_CACHE, media_type="application/json")

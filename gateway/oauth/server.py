@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.oauth.errors import OAuthMisconfigured
+from gateway.oauth.jwks import Jwk
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
 from gateway.oauth.replay import UsedTokens
@@ -36,6 +37,8 @@ class AuthorizationServer:
     lifetime: int = MAX_LIFETIME
     scopes_supported: tuple[str, ...] = ()
     new_token_id: Callable[[], str] = random_token_id
+    other_keys: Callable[[], list[Jwk]] = list
+    """Keys published beside those of tokens, which sign other things of this issuer: never accepted for a token."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.issuer)

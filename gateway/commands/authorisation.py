@@ -1,0 +1,67 @@
+"""`passerelle authorisation …`: a person's authorisations in a file of theirs, and receipts checked offline."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.commands import fail, run, settings
+
+authorisation = typer.Typer(no_args_is_help=True, help="Authorisations: a person's file, receipts.")
+
+
+@authorisation.command("export")
+def authorisation_export(
+    partner: Annotated[str, typer.Option(help="Id of the partner that knows the person.")],
+    reference: Annotated[str, typer.Option(help="The partner's own reference of the person.")],
+    out: Annotated[Path, typer.Option(help="Where the file goes; must not exist.")],
+) -> None:
+    """Write all authorisations of a person, whole, with their receipts (JSON): for the person, nobody else.
+
+    That this was done becomes an entry about the person.
+    """
+    from gateway.persons import write_authorisations_file
+
+    count = run(write_authorisations_file(settings(), partner=partner, reference=reference, out=out))
+    typer.echo(f"{count} authorisations in {out}", err=True)
+
+
+@authorisation.command("receipt")
+def authorisation_receipt(
+    file: Annotated[Path, typer.Argument(help="The receipt, as `GET /v1/authorisations/{id}/receipt` gives it.")],
+    vkey: Annotated[list[Path], typer.Option(help="File of public keys of the log you hold; repeat for more.")],
+    proof: Annotated[Path | None, typer.Option(help="C2SP tlog-proof of its entry.")] = None,
+) -> None:
+    """Check a receipt offline and print what it says. Exit 1 when it does not hold."""
+    from audit import consent_receipts
+    from audit.errors import ReceiptInvalid
+    from audit.trust import read_text, read_trust
+
+    trust = read_trust(vkey)
+    try:
+        claims = consent_receipts.verify(read_text(file), *trust.vkeys)
+        typer.echo("The signature holds.", err=True)
+        if proof is not None:
+            keys = trust.keys(claims["journal"]["origin"])
+            size = consent_receipts.prove(claims, read_text(proof), *keys)
+            typer.echo(f"The journal holds its entry, in a tree of {size}.", err=True)
+    except ReceiptInvalid as error:
+        fail(f"{error.code}: {error}")
+    typer.echo(json.dumps(claims, ensure_ascii=False, indent=1))
+
+
+@authorisation.command("follow-catalogue")
+def authorisation_follow_catalogue(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only tell.")] = False,
+) -> None:
+    """End the authorisations whose purpose or exchange the catalogue serves no longer. They cannot be given back.
+
+    Nothing leaves on them already; this tells persons and partners so. Without --yes nothing is ended.
+    """
+    from gateway.cascades import follow_catalogue
+
+    lines = run(follow_catalogue(settings(), really=yes))
+    typer.echo("\n".join(lines) or "All authorisations are of the catalogue.")
+    if lines and not yes:
+        typer.echo("Nothing was ended: add --yes.", err=True)
