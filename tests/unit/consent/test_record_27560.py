@@ -8,20 +8,23 @@ import pytest
 import sqlalchemy as sa
 
 import policies
+from audit import consent_receipts
 from audit.canonical import digest, dumps, loads
+from audit.keys import Ed25519Signer
 from audit.merkle import leaf_hash
 from audit.models import audit_entry
-from consent import history, models, record_27560
-from consent.errors import RecordAltered, TermsUnknown
-from consent.frozen import Freezer, keep_terms
+from consent import history, models, receipt, record_27560, wiping
+from consent.errors import NothingGiven, RecordAltered, TermsUnknown
+from consent.frozen import Freezer, both, keep_terms
 from consent.records import Authorisations
 from consent.states import By, Mandate, Request
 from policies import catalogue
 
-from .conftest import AGENT, CLOCK, DAY, NOW, PERSON
+from .conftest import AGENT, CLOCK, DAY, NOW, ORIGIN, PERSON
 
 CONSORTIUM = catalogue.load(Path(policies.__file__).parent / "catalogue")
 LINE = ("ml-brume", "support.youth")
+SIGNER = Ed25519Signer(f"{ORIGIN}/receipt", b"r" * 32)
 FIELDS = frozenset({"rsa.beneficiary", "rsa.since", "registration.status"})
 
 
@@ -173,6 +176,50 @@ async def test_what_is_only_asked_shows_what_is_asked_and_has_no_digest(kept):
     assert {field["field_id"] for field in whole.content["data"]} == FIELDS
     refused = await kept.authorisations.refuse(made.record.id, subject=subject, by=PERSON, now=NOW + 1)
     assert (await kept.freezer.read(kept.store, refused.record)).content["event"]["event_time"] == NOW
+
+
+async def test_what_was_given_before_there_was_freezing_is_shown_as_it_stands(kept):
+    """Rule: an authorisation older than its tables is put together from its row; it has no digest, hence no receipt."""
+    subject = await kept.lea()
+    done = await given(kept, subject, fields=frozenset({"rsa.since"}))
+    await kept.store.write(lambda connection: connection.execute(sa.delete(models.frozen)) and None)
+    whole = await kept.freezer.read(kept.store, done.record)
+    assert (whole.digest, [field["field_id"] for field in whole.content["data"]]) == (None, ["rsa.since"])
+    assert whole.content["event"]["event_state"]["id"] == "given"
+    with pytest.raises(NothingGiven):
+        receipt.issue(done.record, whole, issuer="https://gateway.example", signer=SIGNER, now=NOW + 2)
+
+
+async def test_the_same_state_gives_the_same_receipt(kept):
+    """Rule: signed again it is the same text; another state, another text of the same record."""
+    subject = await kept.lea()
+    done = await given(kept, subject)
+    whole = await kept.freezer.read(kept.store, done.record)
+    common = {"issuer": "https://gateway.example", "signer": SIGNER}
+    first = receipt.issue(done.record, whole, now=NOW + 2, **common)
+    assert receipt.issue(done.record, whole, now=NOW + 3, **common) == first
+    paused = await kept.authorisations.pause(done.record.id, subject=subject, by=PERSON, now=NOW + 4)
+    told = consent_receipts.verify(receipt.issue(paused.record, whole, now=NOW + 5, **common), SIGNER.vkey)
+    assert told["status"]["state"] == {"id": "paused", "type": None}
+    assert consent_receipts.matches(told, whole.content)
+    assert told["jti"] == f"{done.record.id}.3"
+
+
+async def test_an_erasure_takes_what_was_given_along(kept):
+    """Rule: the person's part goes at once with the authorisations; the terms are nobody's and stay."""
+    subject = await kept.lea()
+    await given(kept, subject)
+    key = await kept.vault.open(subject)
+    await kept.store.write(lambda connection: wiping.wipe(connection, subject, key, now=NOW + 2))
+    left = await kept.store.read(lambda connection: connection.execute(sa.select(models.frozen)).all())
+    assert left == []
+
+
+async def test_hooks_are_called_in_their_order():
+    """Rule: the record is frozen before anybody is told."""
+    called = []
+    both(lambda _, told: called.append(("first", told)), lambda _, told: called.append(("second", told)))(None, 7)
+    assert called == [("first", 7), ("second", 7)]
 
 
 async def test_a_renewed_record_is_frozen_anew_and_points_back(kept):
