@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from audit import jws
 from audit.canonical import Json, loads
 from audit.person_list import read_entries
 from consent.held import Held, read_held
@@ -21,6 +22,7 @@ from consent.states import Record, effective_state
 from consent.vault import SubjectId
 from gateway.answer import instant
 from gateway.archive.told import LANGS, Teller, who, withheld
+from gateway.records import kept
 from gateway.services import Services
 from policies.catalogue import Catalogue
 
@@ -47,6 +49,7 @@ async def collect(
     records = await services.authorisations.authorisations_of(subject)
     asked = await services.rights.of(subject)
     teller = Teller(services.catalogue)
+    keys = [jws.jwk(vkey) for vkey in services.keys.receipt.vkeys]
     proved = {line["number"] for line in proof["entries"]}
     numbers = {key.tag(number): number for number in range(size)}
     entries = []
@@ -61,9 +64,11 @@ async def collect(
         "format": FORMAT,
         "kind": "access",
         "made_at": instant(now),
-        "gateway": {"address": services.base_url, "log": services.journal.origin},
+        "gateway": {"address": services.base_url, "log": services.journal.origin, "receipt_keys": keys},
         "person": _person(held),
-        "authorisations": [_authorisation(each, now=now) for each in records],
+        "authorisations": [
+            {**_authorisation(each, now=now), **await _signed(services, each, now=now)} for each in records
+        ],
         "entries": entries,
         "recipients": _recipients(teller, entries),
         "rights": [_right(each, now=now) for each in asked],
@@ -115,7 +120,7 @@ def _person(held: Held) -> dict[str, Any]:
 
 
 def _authorisation(record: Record, *, now: int) -> dict[str, Any]:
-    content = {
+    return {
         "id": record.id,
         "state": effective_state(record, now),
         "recipient": record.recipient,
@@ -134,7 +139,12 @@ def _authorisation(record: Record, *, now: int) -> dict[str, Any]:
         "replaces": record.supersedes,
         "history": [{**each, "time": instant(each["time"])} for each in record.record.get("events", [])],
     }
-    return {**content, "receipt": None}
+
+
+async def _signed(services: Services, record: Record, *, now: int) -> dict[str, Any]:
+    """The record as it was frozen (ISO/IEC TS 27560), its digest and the signed receipt; nothing of a tombstone."""
+    found = await kept(services, record, (record.uses, None), now=now)
+    return {name: found.get(name) for name in ("record", "record_digest", "receipt")}
 
 
 def _recipients(teller: Teller, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from gateway.archive.story import Block, Card, Heading, Items, Story, Text
 
 _INK, _SOFT, _LINE = "#1b1b1f", "#55565f", "#c9cad3"
+_WIDTH, _TOGETHER = 90, 16  # characters of a line; lines of a card that is not cut in two
 
 
 def render(story: Story) -> bytes:
@@ -75,19 +76,22 @@ def _block(block: Block, styles: dict[str, Any]) -> list[Any]:
 def _card(card: Card, styles: dict[str, Any]) -> list[Any]:
     from reportlab.platypus import HRFlowable, KeepTogether
 
-    lines = [HRFlowable(width="100%", thickness=0.5, color=_LINE, spaceBefore=5, spaceAfter=5)]
-    lines += [_paragraph(card.title, styles["card"])]
+    rule = HRFlowable(width="100%", thickness=0.5, color=_LINE, spaceBefore=5, spaceAfter=5)
+    rule.keepWithNext = 1
+    lines = [rule, _paragraph(card.title, styles["card"])]
     lines += [_paragraph(card.text, styles["fact"])] if card.text else []
     lines += [_paragraph(text, styles["fact"], name=name) for name, text in card.facts]
     more = " · ".join(f"{name} : {text}" for name, text in card.more)
-    lines += [_paragraph(more, styles["more"])] if more else []
-    return [KeepTogether(lines)]
+    lines += [_paragraph(more.replace("\n", ", "), styles["more"])] if more else []
+    height = sum(1 + text.count("\n") + len(text) // _WIDTH for _, text in (*card.facts, *card.more))
+    return lines if height > _TOGETHER else [KeepTogether(lines)]
 
 
 def _paragraph(text: str, style: Any, *, name: str = "", bullet: str | None = None) -> Any:
     from reportlab.platypus import Paragraph
 
-    lead = f'<font color="{_SOFT}">{escape(name)} : </font>' if name else ""
+    colon = "<br/>" if "\n" in text else ""
+    lead = f'<font color="{_SOFT}">{escape(name)} : </font>{colon}' if name else ""
     return Paragraph(lead + escape(text).replace("\n", "<br/>"), style, bulletText=bullet)
 
 

@@ -15,6 +15,7 @@ from gateway.archive.labels import KINDS, said
 from gateway.archive.told import Teller, period
 
 _PARIS = ZoneInfo("Europe/Paris")
+_CNIL = "3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07, France"
 _MONTHS = {
     "fr": ("janvier", "février", "mars", "avril", "mai", "juin",
            "juillet", "août", "septembre", "octobre", "novembre", "décembre"),
@@ -80,7 +81,7 @@ def moment(text: str, lang: str) -> str:
     month = _MONTHS[lang][local.month - 1]
     if lang == "fr":
         day = "1er" if local.day == 1 else str(local.day)
-        return f"{day} {month} {local.year} à {local.hour} h {local.minute:02}"
+        return f"{day} {month} {local.year} à {local.hour}\u00a0h\u00a0{local.minute:02}"
     return f"{local.day} {month} {local.year} at {local:%H:%M} (Paris)"
 
 
@@ -158,7 +159,7 @@ class _Writer:
             facts = [
                 (self.say("Où ça en est", "Where it stands"), said(words.STATES, each["state"], self.lang)),
                 (self.say("Par quel droit", "By what right"), said(words.BASES, each["basis"], self.lang)),
-                (self.say("Ce qui est accepté", "What is accepted"), self.teller.datasets(each["given"], self.lang)),
+                (self.say("Ce qui peut être vu", "What may be seen"), self.teller.datasets(each["given"], self.lang)),
                 (self.say("Ce qui a été laissé de côté", "What was left out"), self._fields(left_out)),
                 (self.say("Accepté à part", "Accepted separately"), self._fields(each["given_separately"])),
                 (self.say("Jusqu'au", "Until"), "" if until is None else moment(until, self.lang)),
@@ -167,8 +168,8 @@ class _Writer:
             more = [
                 (self.say("Informations exactes", "Exact items"), self._fields(each["given"])),
                 (self.say("Référence", "Reference"), each["id"]),
-                (self.say("Version du texte lu", "Version of the text read"), each["notice"] or ""),
-                (self.say("Reçu signé", "Signed receipt"), each["receipt"] or ""),
+                (self.say("Version du texte lu", "Version of the text read"), each["notice"]),
+                (self.say("Reçu signé", "Signed receipt"), each["receipt"] and "archive.json"),
             ]
             title = self.teller.party(each["recipient"], self.lang)
             blocks.append(Card(title, self.teller.purpose(each["purpose"], self.lang), _told(facts), _told(more)))
@@ -349,12 +350,11 @@ class _Writer:
             ),
             Text(
                 self.say(
-                    "Si la réponse ne vous convient pas, écrivez à la CNIL : www.cnil.fr, "
-                    "3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07. Vous pouvez aussi aller devant un juge.",
-                    "If the answer does not suit you, write to the CNIL: www.cnil.fr, "
-                    "3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07, France. You may also go to court.",
+                    "Si la réponse ne vous convient pas, écrivez à la CNIL. Vous pouvez aussi aller devant un juge.",
+                    "If the answer does not suit you, write to the CNIL. You may also go to court.",
                 )
             ),
+            Card("CNIL", "", ((self.say("Site", "Site"), "www.cnil.fr"), (self.say("Adresse", "Address"), _CNIL))),
         ]
 
     def _check(self) -> Sequence[Block]:
@@ -393,6 +393,6 @@ class _Writer:
         return "\n".join(told)
 
 
-def _told(facts: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _told(facts: Sequence[tuple[str, str | None]]) -> tuple[tuple[str, str], ...]:
     """Those that say something."""
     return tuple((name, text) for name, text in facts if text)

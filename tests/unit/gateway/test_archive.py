@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.consent_receipts import verify
 from audit.events import EVENTS
 from audit.trust import Trust
 from connectors import sandbox
@@ -158,6 +159,9 @@ async def test_each_access_says_who_what_why_from_where_and_what_was_withheld(ga
     assert [each["withheld"] for each in denied] == [{"rsa.since": "withdrawn"}]
     assert {each["id"]: each["times"] for each in content["recipients"]} == {"dept-brume": 1, "ml-brume": 2}
     assert {each["state"] for each in content["authorisations"]} == {"withdrawn", "active"}
+    by_basis = {each["basis"]: each for each in content["authorisations"]}
+    signed = verify(by_basis["consent"]["receipt"], *gateway.services.keys.receipt.vkeys)
+    assert signed["record_digest"] == by_basis["consent"]["record_digest"]
     assert {each["right"]: each["state"] for each in content["rights"]} == {
         "access": "extended", "rectification": "answered",
     }  # fmt: skip
@@ -286,7 +290,7 @@ def test_an_empty_life_is_told() -> None:
 
 def test_the_hour_is_the_one_of_paris() -> None:
     """Rule: dates localised."""
-    assert moment("2026-11-01T22:05:00.000Z", "fr") == "1er novembre 2026 à 23 h 05"
+    assert moment("2026-11-01T22:05:00.000Z", "fr") == "1er novembre 2026 à 23\u00a0h\u00a005"
     assert moment("2026-07-02T22:05:00.000Z", "en") == "3 July 2026 at 00:05 (Paris)"
 
 
