@@ -10,7 +10,8 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from audit.person_list import delete_seals
+from audit.person_key import PersonKey
+from audit.person_list import delete_seals, read_entries
 from consent.models import (
     authorisation,
     confirmation,
@@ -49,6 +50,17 @@ def forget(connection: Connection, subject: SubjectId) -> None:
     """Later."""
     for table in (reference, partner_subject):
         connection.execute(sa.delete(table).where(table.c.subject == subject))
+
+
+def left(connection: Connection, subject: SubjectId, key: PersonKey | None) -> dict[str, int]:
+    """How many rows about this person each table holds now; the seals as long as a key finds them."""
+    tables = (*_AT_ONCE, reference, partner_subject)
+    counted = {each.name: sa.select(sa.func.count()).where(each.c.subject == subject) for each in tables}
+    found = {name: connection.execute(query).scalar_one() for name, query in counted.items()}
+    if key is None:
+        return found
+    count = connection.execute(sa.select(people.c.counter).where(people.c.id == subject)).scalar_one()
+    return found | {"audit_seal": sum(row.sealed is not None for row in read_entries(connection, key, range(count)))}
 
 
 def still_held(connection: Connection, subjects: Collection[str], *scopes: str) -> list[SubjectId]:

@@ -1,5 +1,6 @@
 """`passerelle erasure …` and `passerelle officer …`: forgetting a person under two signatures and a delay."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +74,14 @@ def erasure_execute() -> None:
 
     for each in run(execute(settings())):
         typer.echo(_told(each))
+
+
+@erasure.command("report")
+def erasure_report(id_: Id) -> None:
+    """Tell what was destroyed here, who acknowledged elsewhere, what remains and why (JSON)."""
+    from gateway.erasure_report import report
+
+    typer.echo(json.dumps(run(report(settings(), id_)), indent=1))
 
 
 def _told(erasure: "Erasure") -> str:
