@@ -180,6 +180,7 @@ class Authorisations:
         reason: str,
         purpose: str | None = None,
         recipient: str | None = None,
+        basis: str | None = None,
         notice: str | None = None,
         subject: SubjectId | None = None,
         mandate: str | None = None,
@@ -187,7 +188,8 @@ class Authorisations:
         now: int,
     ) -> int:
         """Invalidate all that rested on what is named, each with its own entry; gives how many. May be run again."""
-        named = {"purpose": purpose, "recipient": recipient, "notice": notice, "subject": subject, "mandate": mandate}
+        named = {"purpose": purpose, "recipient": recipient, "basis": basis}
+        named |= {"notice": notice, "subject": subject, "mandate": mandate}
         return await cascades.run(
             self._carrier.store,
             {name: value for name, value in named.items() if value is not None},

@@ -118,7 +118,7 @@ TRANSITIONS: Mapping[str, Rule] = {
     "resume": _rule("resumed", "paused", "given", "subject dpo", "by_who_paused"),
     "narrow": _rule("narrowed", "given renewed", None, "subject policy", "strictly_less"),
     "renew": _rule("renewed", "given renewed", "renewed", "subject", "same_or_less"),
-    "supersede": _rule(None, "given renewed active", "superseded", f"{_PERSON} professional controller",
+    "supersede": _rule(None, "given renewed active paused", "superseded", f"{_PERSON} professional controller",
                        "replaced", bases=BASES),
     "withdraw": _rule("withdrawn", "given renewed paused", "withdrawn", _PERSON, "none"),
     "expire": _rule("expired", "given renewed active paused", "expired", "clock", "over_or_spent", bases=BASES),

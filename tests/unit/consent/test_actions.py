@@ -34,7 +34,9 @@ CASES = {
     "a request put off": (record(state="deferred"), ("give", "refuse")),
     "a request nobody answered": (record(state="requested", due=NOW), ()),
     "a yes": (record(state="given"), ("withdraw", "pause", "narrow")),
-    "a yes that ends soon": (record(state="given", valid_until=NOW + 30 * DAY), ("renew", "withdraw", "pause", "narrow")),
+    "a yes that ends soon": (
+        record(state="given", valid_until=NOW + 30 * DAY), ("renew", "withdraw", "pause", "narrow"),
+    ),
     "a yes without end": (record(state="renewed", valid_until=None), ("withdraw", "pause", "narrow")),
     "a yes that has ended": (record(state="given", valid_until=NOW), ()),
     "paused by the person": (paused(PERSON), ("resume", "withdraw")),

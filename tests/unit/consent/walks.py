@@ -23,7 +23,7 @@ LINES = {
 }  # fmt: skip
 NAMES = sorted(set(TRANSITIONS) - {"supersede"})
 NEW = ("request", "activate")
-MANDATE = Mandate(id="ma" * 16, capacity="guardian", valid_from=NOW, valid_until=NOW + 10**12, checked_at=NOW)
+MANDATE = Mandate(id="0a" * 16, capacity="guardian", valid_from=NOW, valid_until=NOW + 10**12, checked_at=NOW)
 BY = {
     kind: By(
         kind=kind,
