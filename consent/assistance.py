@@ -5,7 +5,7 @@ to a professional waits (24 hours as delivered) unless the person confirmed it b
 `deferred`, a notice goes to the person, and dropping the answer takes one word. Refuses a yes with a step missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from consent import moves
 from consent.errors import (
     AssistanceIncomplete,
     AuthorisationUnknown,
+    ConsentError,
     MandateRefused,
     NotEntitled,
     RequestLapsed,
@@ -107,33 +108,43 @@ class Assistance:
         return done, effective_at
 
     async def drop(self, authorisation: str, *, subject: SubjectId) -> bool:
-        """The person thinks better of it before it took effect; tells whether something waited."""
-        mine = (table.c.authorisation == authorisation, table.c.subject == subject)
+        """The person thinks better of it; false when nothing waits, or it takes effect at this very moment."""
+        mine = (table.c.authorisation == authorisation, table.c.subject == subject, table.c.claimed_at.is_(None))
         gone = sa.delete(table).where(*mine)
         return await self._store.write(lambda connection: connection.execute(gone).rowcount) > 0
-
-    async def drop_all(self, subject: SubjectId) -> None:
-        """The person takes back whatever waits."""
-        gone = sa.delete(table).where(table.c.subject == subject)
-        await self._store.write(lambda connection: connection.execute(gone) and None)
 
     async def waits(self, authorisation: str) -> int | None:
         """When an answer that waits takes effect."""
         query = sa.select(table.c.effective_at).where(table.c.authorisation == authorisation)
         return await self._store.read(lambda connection: connection.execute(query).scalar_one_or_none())
 
+    async def waiting(self, subject: SubjectId) -> Sequence[str]:
+        """The person's requests with an answer that waits."""
+        query = sa.select(table.c.authorisation).where(table.c.subject == subject).order_by(table.c.authorisation)
+        return await self._store.read(lambda connection: connection.execute(query).scalars().all())
+
     async def settle(self, *, now: int) -> int:
-        """Give what has waited long enough; tells how many. On several processes at once each is given once."""
+        """Give what has waited long enough; tells how many. On several processes at once each is given once.
+
+        Each is claimed first, so that dropping it either comes before, or is told that it came too late.
+        """
         query = sa.select(table).where(table.c.effective_at <= now)
         ordered = query.order_by(table.c.effective_at, table.c.authorisation).limit(_AT_ONCE)
         given = 0
         for row in await self._store.read(lambda connection: connection.execute(ordered).all()):
+            mine = (table.c.authorisation == row.authorisation, table.c.answer == row.answer)
+            claim = sa.update(table).where(*mine).values(claimed_at=now)
+            if not await self._store.write(lambda connection, claim=claim: connection.execute(claim).rowcount):  # type: ignore[misc]
+                continue
             try:
                 await self._take_effect(row.authorisation, row.subject, orjson.loads(row.answer), now=now)
                 given += 1
             except _GONE:  # answered otherwise, over, or given by another process: what stands is what counts
                 pass
-            await self.drop(row.authorisation, subject=row.subject)
+            except ConsentError:  # looked at again; nobody else waits for it
+                continue
+            done = sa.delete(table).where(*mine)
+            await self._store.write(lambda connection, done=done: connection.execute(done) and None)  # type: ignore[misc]
         return given
 
     async def _take_effect(self, id_: str, subject: SubjectId, said: Mapping[str, Any], *, now: int) -> None:

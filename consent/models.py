@@ -220,6 +220,7 @@ held = Table(
     Column("subject", String(32), nullable=False, index=True),
     Column("effective_at", BigInteger, nullable=False, index=True),
     Column("answer", Text, nullable=False),  # JSON: what was said, and before whom
+    Column("claimed_at", BigInteger, nullable=True),  # since then it takes effect and cannot be dropped any more
 )
 
 # Who may act for somebody else, until when. No name, no date of birth: a tag, and the digest of the document seen.

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.store import Store
 from consent.contacts import Contacts
-from consent.errors import AuthorisationUnknown, MessageNotSent, StateConflict, SubjectErased
+from consent.errors import AuthorisationUnknown, ConsentError, MessageNotSent, SubjectErased
 from consent.messages import Message, Messenger
 from consent.models import authorisation, contact, held
 from consent.models import notice as table
@@ -81,7 +81,7 @@ class Reminders:
         for id_, subject in await self._store.read(lambda connection: connection.execute(ordered).all()):
             try:
                 await self._authorisations.remind(id_, subject=subject, by=_CLOCK, now=now)
-            except (StateConflict, SubjectErased, AuthorisationUnknown):  # reminded, or answered meanwhile
+            except ConsentError:  # reminded or answered meanwhile; or looked at again, and nobody else waits for it
                 continue
             row = {**_row(f"reminder:{id_}", "reminder", subject, id_, now=now), "tries_left": 1}
             await self._store.write(lambda connection, row=row: _insert(connection, row))  # type: ignore[misc]
@@ -102,11 +102,14 @@ class Reminders:
 
     async def _deliver(self, row: Any, now: int) -> str | None:
         """What became of it; None when it may be tried again."""
+        again = None if row["tries_left"] > 1 else "not_sent"
         try:
             record = await self._authorisations.get(row["authorisation"], subject=SubjectId(row["subject"]))
             known = await self._contacts.get(record.subject)
         except (AuthorisationUnknown, SubjectErased):
             return "over"
+        except ConsentError:  # nobody else waits for it
+            return again
         if not _still(row["kind"], record, now):
             return "over"
         way = None if known is None else known.way(always=row["kind"] == "mirror")
@@ -115,7 +118,7 @@ class Reminders:
         try:
             await self._messenger.send(Message(id=row["id"], way=way, to=known.addresses[way], lang=known.lang))
         except MessageNotSent:
-            return None if row["tries_left"] > 1 else "not_sent"
+            return again
         return "sent"
 
 

@@ -8,6 +8,7 @@ without the person (French civil code, art. 467); and to tell which of its condi
 
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from audit.canonical import Json
 from audit.store import Store
 from consent.entries import Entries
-from consent.errors import MandateRefused, NotEntitled, StateConflict
+from consent.errors import ConsentError, MandateRefused, NotEntitled, StateConflict
 from consent.models import authorisation
 from consent.models import mandate as table
 from consent.records import Authorisations
@@ -140,17 +141,21 @@ class Mandates:
         over = (table.c.capacity == PARENT, table.c.settled_at.is_(None), table.c.until <= now)
         query = sa.select(table.c.id, table.c.subject).where(*over).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
         due = await self._store.read(lambda connection: connection.execute(query).all())
+        settled = 0
         for row in due:
-            for id_ in await self._given_under(row.subject, row.id):
-                try:
-                    await self._authorisations.invalidate(
-                        id_, subject=row.subject, reason="majority_reached", by=_CLOCK, now=now
-                    )
-                except StateConflict:  # withdrawn, ended or invalidated before
-                    continue
-            done = sa.update(table).where(table.c.id == row.id).values(settled_at=now)
-            await self._store.write(lambda connection, done=done: connection.execute(done) and None)  # type: ignore[misc]
-        return len(due)
+            with suppress(ConsentError):  # looked at again; nobody else waits for it
+                await self._settle(row.id, row.subject, now=now)
+                settled += 1
+        return settled
+
+    async def _settle(self, mandate: str, subject: SubjectId, *, now: int) -> None:
+        for id_ in await self._given_under(subject, mandate):
+            with suppress(StateConflict):  # withdrawn, ended or invalidated before
+                await self._authorisations.invalidate(
+                    id_, subject=subject, reason="majority_reached", by=_CLOCK, now=now
+                )
+        done = sa.update(table).where(table.c.id == mandate).values(settled_at=now)
+        await self._store.write(lambda connection: connection.execute(done) and None)
 
     async def _given_under(self, subject: str, mandate: str) -> Collection[str]:
         query = sa.select(authorisation.c.id).where(

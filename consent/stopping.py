@@ -5,6 +5,8 @@ gave. A forged sender can stop, never open: that way round no harm is done that 
 nothing: a number nobody declared stops nothing.
 """
 
+from contextlib import suppress
+
 from consent.assistance import Assistance
 from consent.contacts import Contacts
 from consent.errors import StateConflict
@@ -23,14 +25,14 @@ async def stop(
     done: list[Transition] = []
     for subject in people:
         alone = len(people) == 1
-        if alone:
-            await assistance.drop_all(subject)
+        for id_ in await assistance.waiting(subject) if alone else ():
+            with suppress(StateConflict):  # it takes effect at this very moment: taken back below
+                await authorisations.refuse(id_, subject=subject, by=_STOP, now=now)
+            await assistance.drop(id_, subject=subject)
         for record in await authorisations.authorisations_of(subject):
             if record.basis == CONSENT and record.state in _STOPPED and (alone or _by_number(record)):
-                try:
+                with suppress(StateConflict):  # taken back meanwhile
                     done.append(await authorisations.withdraw(record.id, subject=subject, by=_STOP, now=now))
-                except StateConflict:  # taken back meanwhile
-                    continue
     return tuple(done)
 
 

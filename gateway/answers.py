@@ -9,12 +9,13 @@ Refuses a batch job, and a witness who is the same professional. The person deci
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from consent.assistance import GIVING, STOPPING, Yes, require
 from consent.codes import Sent, bind
-from consent.errors import ConsentError
+from consent.errors import ConsentError, StateConflict
 from consent.records import Transition
 from consent.representatives import SEEN, Checked
 from consent.requests import find
@@ -114,7 +115,8 @@ async def withdraw(services: Services, caller: Caller, authorisation: str, noted
 
     async def act() -> Done:
         if await services.channels.assistance.waits(record.id) is not None:
-            return await _decide(services, record, Noted(answer="no", channel=noted.channel), by, now)
+            with suppress(StateConflict):  # it takes effect at this very moment: taken back all the same
+                return await _decide(services, record, Noted(answer="no", channel=noted.channel), by, now)
         done = await services.authorisations.withdraw(record.id, subject=record.subject, by=by, now=now)
         return Done(record=done.record, done=done, effective_at=now)
 
@@ -140,6 +142,8 @@ async def _decide(services: Services, record: Record, noted: Noted, by: By, now:
     if noted.answer == "yes":
         done, at = await assistance.give(record, Yes(fields=noted.fields, explicit=noted.explicit), by=by, now=now)
         return Done(record=record if done is None else done.record, done=done, effective_at=at)
+    if noted.answer == "later" and await assistance.drop(record.id, subject=record.subject):
+        return Done(record=record, done=None, effective_at=now)  # the request was put off when the yes began to wait
     act = services.authorisations.refuse if noted.answer == "no" else services.authorisations.defer
     transition = await act(record.id, subject=record.subject, by=by, now=now)
     await assistance.drop(record.id, subject=record.subject)

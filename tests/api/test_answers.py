@@ -424,3 +424,30 @@ async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) ->
 async def test_a_mandate_that_cannot_be_is_refused(world: World, changes: Any, status: int, code: str) -> None:
     """Dates, kinds, purposes and people that are not."""
     check_problem(await mandate(world, await world.known(), **changes), status, code)
+
+
+async def test_later_drops_an_answer_that_waits(world: World) -> None:
+    """Once put off it stays so; a second later, with nothing to drop, is a conflict."""
+    pseudonym = await world.known()
+    id_ = (await asked(world, pseudonym))["id"]
+    assert (await note(world, id_, counter(), witness=await colleague(world))).status_code == 202
+    later = await note(world, id_, counter("later"))
+    assert (later.status_code, later.json()["receipt"]) == (200, None), later.text
+    assert await world.bed.services.channels.assistance.waits(id_) is None
+    assert await word(world, id_) == "pending"
+    check_problem(await note(world, id_, counter("later")), 409, "state_conflict")
+
+
+async def test_a_withdrawal_that_meets_an_answer_taking_effect_takes_it_back(each_world: World) -> None:
+    """Whichever was first, nothing stands afterwards."""
+    services = each_world.bed.services
+    pseudonym = await each_world.known()
+    id_ = (await asked(each_world, pseudonym))["id"]
+    assert (await note(each_world, id_, counter(), witness=await colleague(each_world))).status_code == 202
+    subject = await each_world.bed.subject(ML, pseudonym)
+    await services.authorisations.give(
+        id_, subject=subject, fields=frozenset(FIELDS), by=PERSON_HERSELF, now=services.clock()
+    )
+    path = f"/v1/authorisations/{id_}/withdrawals"
+    assert (await each_world.bed.post(path, {"channel": "phone"}, each_world.tokens[ML])).status_code == 200
+    assert (await services.authorisations.get(id_, subject=subject)).state == "withdrawn"

@@ -69,6 +69,7 @@ def _tables() -> None:
         sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("effective_at", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("claimed_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("authorisation", name=op.f("pk_consent_held")),
     )
     with op.batch_alter_table("consent_held", schema=None) as batch_op:

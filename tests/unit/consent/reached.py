@@ -3,6 +3,9 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
+
+from consent import models
 from consent.assistance import Assistance
 from consent.blind import BlindIndex
 from consent.codes import Codes
@@ -59,3 +62,11 @@ class Reached:
 
     async def state(self, subject, id_: str) -> str:
         return (await self.side.authorisations.get(id_, subject=subject)).state
+
+
+async def break_key(side: Side, subject) -> None:
+    """The person's key no longer opens: a damaged key store."""
+    table = models.subject_key
+    broken = sa.update(table).where(table.c.subject == subject).values(wrapped=b"x" * 60)
+    await side.keys.write(lambda connection: connection.execute(broken) and None)
+    side.vault.forget(subject)

@@ -10,7 +10,7 @@ from consent.representatives import SEEN, Checked
 from consent.states import CHANNELS, By
 
 from .conftest import AGENT, DAY, NOW, PERSON, asked
-from .reached import HOUR, Reached
+from .reached import HOUR, Reached, break_key
 
 WITNESS = "be" * 16
 YES = Yes(fields=asked().fields)
@@ -127,8 +127,8 @@ async def test_more_than_was_asked_for_never_takes_effect(side):
     for wider in (Yes(fields=frozenset({"aah.since"})), Yes(fields=frozenset())):
         with pytest.raises(FieldsNotRequested):
             await reached.assistance.give(made.record, wider, by=HELPED, now=NOW)
+    explicit = Yes(fields=frozenset({"rsa.since"}), explicit=frozenset({"rsa.beneficiary"}))
     with pytest.raises(FieldsNotRequested):
-        explicit = Yes(fields=frozenset({"rsa.since"}), explicit=frozenset({"rsa.beneficiary"}))
         await reached.assistance.give(made.record, explicit, by=HELPED, now=NOW)
 
 
@@ -152,3 +152,55 @@ async def test_a_representatives_yes_is_looked_at_again_when_it_takes_effect(sid
     side.clock.now = later
     assert await reached.assistance.settle(now=later) == 0
     assert await reached.state(subject, lost.record.id) == "requested"
+
+
+async def test_dropping_comes_before_or_is_told_that_it_came_too_late(side):
+    """Never both: an answer that was dropped does not take effect, one that takes effect is not dropped."""
+    reached = Reached(side)
+    subject = await side.lea()
+    outcomes = []
+    for number in range(6):
+        made = await reached.asked(subject, purpose=f"support.p{number}")
+        _, at = await reached.assistance.give(made.record, YES, by=HELPED, now=side.clock.now)
+        side.clock.now = at
+        acts = [reached.assistance.settle(now=at), reached.assistance.drop(made.record.id, subject=subject)]
+        settled, dropped = await asyncio.gather(*(acts if number % 2 else reversed(acts)))
+        settled, dropped = (settled, dropped) if number % 2 else (dropped, settled)
+        assert (settled, dropped) in {(1, False), (0, True)}
+        assert (await reached.state(subject, made.record.id) == "given") is (settled == 1)
+        outcomes.append(dropped)
+    assert True in outcomes
+
+
+async def test_an_answer_claimed_by_a_process_that_died_is_given_by_another(side, monkeypatch):
+    """Claimed, it cannot be dropped any more; it is not lost either."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.asked(subject)
+    _, at = await reached.assistance.give(made.record, YES, by=HELPED, now=NOW)
+    side.clock.now = at
+
+    async def dies(*_args, **_named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(side.authorisations, "give", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await reached.assistance.settle(now=at)
+    assert not await reached.assistance.drop(made.record.id, subject=subject)
+    assert await reached.assistance.settle(now=at) == 1
+    assert await reached.state(subject, made.record.id) == "given"
+
+
+async def test_one_persons_broken_key_holds_nobody_else_up(side):
+    """Theirs stays, to be looked at again."""
+    reached = Reached(side)
+    first, second = await side.lea(), await side.lea("caf-brume", "autre", ft_number="98765432109")
+    for subject in (first, second):
+        made = await reached.asked(subject)
+        _, at = await reached.assistance.give(made.record, YES, by=HELPED, now=NOW)
+    await break_key(side, first)
+    side.clock.now = at
+    assert await reached.assistance.settle(now=at) == 1
+    assert await reached.assistance.waiting(first) != []
+    assert await reached.assistance.waiting(second) == []

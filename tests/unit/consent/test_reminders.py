@@ -9,7 +9,7 @@ from consent import models
 from consent.reminders import AFTER_MS, ENDING_MS, KEPT_MS, RETRY_MS, TRIES
 
 from .conftest import DAY, NOW, PERSON, asked
-from .reached import MOBILE, Reached
+from .reached import MOBILE, Reached, break_key
 
 
 async def turn(reached, now) -> int:
@@ -218,3 +218,22 @@ async def test_nobody_is_told_of_what_is_gone(side):
     gone = sa.delete(models.authorisation).where(models.authorisation.c.id == made.record.id)
     await side.store.write(lambda connection: connection.execute(gone) and None)
     assert await turn(reached, NOW + AFTER_MS) == 0
+
+
+async def test_one_persons_broken_key_keeps_no_notice_from_others(side):
+    """Tried as often as any other, then given up."""
+    reached = Reached(side)
+    first, second = await side.lea(), await side.lea("caf-brume", "autre", ft_number="98765432109")
+    for subject in (first, second):
+        await reached.phone(subject)
+        await reached.asked(subject)
+        deferred = await reached.asked(subject, purpose="support.other")
+        await side.authorisations.defer(deferred.record.id, subject=subject, by=PERSON, now=NOW)
+    await break_key(side, first)
+    assert await turn(reached, NOW) == 1
+    assert await turn(reached, NOW + 4 * DAY) == 1
+    for number in range(1, TRIES):
+        assert await turn(reached, NOW + 4 * DAY + number * RETRY_MS) == 0
+    rows = await side.store.read(lambda connection: connection.execute(sa.select(models.notice)).all())
+    assert sorted(row.outcome for row in rows if row.subject == second) == ["sent", "sent"]
+    assert [row.outcome for row in rows if row.subject == first] == ["not_sent"]

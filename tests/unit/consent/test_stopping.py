@@ -77,3 +77,16 @@ async def test_two_stops_at_once_are_one(side):
     await given(reached, subject, BY_CODE, "support.a")
     assert sorted(len(each) for each in await asyncio.gather(*(stops(each) for each in (reached, other)))) == [0, 1]
     await other.side.journal.close()
+
+
+async def test_what_takes_effect_at_that_very_moment_is_taken_back_too(side):
+    """Given while the word arrives: the row still waits, the record stands; STOP ends both."""
+    reached = Reached(side)
+    subject = await side.lea()
+    await reached.phone(subject)
+    made = await reached.asked(subject)
+    await reached.assistance.give(made.record, Yes(fields=asked().fields), by=HELPED, now=NOW)
+    await side.authorisations.give(made.record.id, subject=subject, fields=asked().fields, by=PERSON, now=NOW)
+    assert [each.record.id for each in await stops(reached)] == [made.record.id]
+    assert await reached.state(subject, made.record.id) == "withdrawn"
+    assert await reached.assistance.waits(made.record.id) is None
