@@ -1,10 +1,11 @@
 """`make bench`: a governed exchange beside pass-throughs that check nothing, in one run; see bench/README.md.
 
-    python -m bench [all|exchange|profile|decide|append|memory|curve|receipts] [--seconds 3] [--rounds 3]
+    python -m bench [all|exchange|profile|decide|append|memory|curve|receipts|authorisations] [--seconds 3] [--rounds 3]
                     [--people 4000] [--clients 1,16,64] [--engines sqlite,postgresql] [--entries 10000000] [--keep]
 
 `curve` (appends as the log grows) takes ten minutes and 6 GB of disk, `receipts` (proofs of a million entries) two
-minutes and 2 GB, so `all` leaves them out.
+minutes and 2 GB, `authorisations` (withdrawing under load, a register of a million) ten minutes and 4 GB, so `all`
+leaves them out.
 
 `--keep` writes the figures to bench/results, the pictures to bench/pictures and the tables into bench/README.md.
 """
@@ -13,11 +14,12 @@ import argparse
 import sys
 from typing import Any
 
-from bench import appends, curve, decisions, memory, pages, profiles, receipts, report, rounds
+from bench import appends, authorisations, curve, decisions, memory, pages, profiles, receipts, report, rounds
 from bench.bed import Bed, NotMeasuredError, bed
 from bench.machine import conditions
 
 PARTS = ("exchange", "profile", "append", "decide", "memory")
+ASKED_FOR = ("curve", "receipts", "authorisations")
 REFERENCES = ("direct", "httpx", "aiohttp", "bytes")
 
 
@@ -35,7 +37,7 @@ def main() -> int:
     except NotMeasuredError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 2
-    met = report.met(results)
+    met = [*report.met(results), *authorisations.met(results.get("authorisations", {}))]
     print("\n## targets\n", *(f"{'met   ' if each else 'MISSED'} {sentence}" for sentence, each in met), sep="\n")
     if arguments.keep:
         pages.write(results)
@@ -44,7 +46,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "curve", "receipts"))
+    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, *ASKED_FOR))
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--people", type=int, default=4_000)
@@ -52,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engines", type=lambda text: text.split(","), default=["sqlite", "postgresql"])
     parser.add_argument("--exchanges", type=int, default=100_000, help="of the memory run")
     parser.add_argument("--entries", type=int, default=10_000_000, help="of the largest log of the curve")
+    parser.add_argument("--most", type=int, default=1_000_000, help="authorisations of the largest register")
     parser.add_argument("--keep", action="store_true", help="write results, pictures and README")
     return parser.parse_args()
 
@@ -97,6 +100,9 @@ _MEASURES: dict[str, Any] = {
     "decide": lambda _, __: decisions.measure(),
     "memory": _memory,
     "curve": lambda _, arguments: curve.measure(arguments.engines, most=arguments.entries, seconds=arguments.seconds),
+    "authorisations": lambda opened, arguments: authorisations.measure(
+        opened, arguments.engines, people=arguments.people, seconds=max(10.0, arguments.seconds), most=arguments.most
+    ),
     "receipts": lambda _, arguments: receipts.measure(arguments.engines, entries=min(arguments.entries, 1_000_000)),
 }
 _TOLD: dict[str, Any] = {
@@ -110,6 +116,7 @@ _TOLD: dict[str, Any] = {
     "memory": report.memory,
     "curve": report.curve,
     "receipts": receipts.told,
+    "authorisations": authorisations.told,
 }
 
 

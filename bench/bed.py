@@ -35,6 +35,7 @@ class Bed:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.targets: dict[str, Target] = {}
+        self.settings: dict[str, Settings] = {}
         self._running: list[subprocess.Popen[bytes]] = []
         self._postgres: Any = None
         self.asking, self.serving = machine.cores()
@@ -70,6 +71,7 @@ class Bed:
                 for number, (name, settings) in enumerate(known.items())
             }
             populations = {name: each.result() for name, each in filling.items()}
+        self.settings |= known
         for name, settings in known.items():
             command = ("gateway", "serve") if samples is None else ("bench.sampled", samples / f"{name}.json")
             self._gateway(name, settings, populations[name], command=command)

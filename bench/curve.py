@@ -57,17 +57,17 @@ async def fill(url: str, size: int) -> None:
     async with open_database(url) as database, appending(database, state=None):
         pass  # begins the log
     (index,) = audit_entry.indexes
-    await _maintain(url, f"DROP INDEX {index.name}")
+    await maintain(url, f"DROP INDEX {index.name}")
     async with open_database(url) as database:
         while not await database.write(partial(_grow, size=size)):
             pass
     # what a log that grew slowly has behind it: statistics, and no backlog of pages to write
     settle = ("PRAGMA wal_checkpoint(TRUNCATE)",) if url.startswith("sqlite") else ("VACUUM (ANALYZE)", "CHECKPOINT")
-    await _maintain(url, str(CreateIndex(index)), *settle)
+    await maintain(url, str(CreateIndex(index)), *settle)
     await asyncio.sleep(1)
 
 
-async def _maintain(url: str, *statements: str) -> None:
+async def maintain(url: str, *statements: str) -> None:
     """Outside a transaction, and without the gateway's time limits."""
     if url.startswith("sqlite"):
         async with open_database(url) as database:

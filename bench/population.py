@@ -92,7 +92,7 @@ async def _populate(settings: Settings, people: int) -> Population:
     async with open_services(settings) as services:
         key = new_key(_KID)
         scopes = [name for name in services.server.scopes_supported if name.startswith("data:")]
-        asking = [*scopes, "authorisations:request"]
+        asking = [*scopes, "authorisations:request", "authorisations:answer"]
         partner = await register(services, name=PARTNER, siret=SIRET, jwks=key.jwks(), scopes=asking)
         caller = Caller(partner=partner, scopes=frozenset(asking), actor=LISE, token_id=_KID)
         numbers = iter(range(people))
@@ -101,7 +101,7 @@ async def _populate(settings: Settings, people: int) -> Population:
         async def work() -> None:
             for number in numbers:
                 purposes = list(GIVEN)[: 1 + (number < _THREE_CALLS_FOR)]
-                pseudonym = await _person(services, caller, number, purposes)
+                pseudonym = await person(services, caller, number, purposes)
                 for purpose in purposes:
                     pseudonyms[purpose].append(pseudonym)
 
@@ -110,7 +110,8 @@ async def _populate(settings: Settings, people: int) -> Population:
     return Population(key=pem, scopes=scopes, pseudonyms=pseudonyms)
 
 
-async def _person(services: Services, caller: Caller, number: int, purposes: Sequence[str]) -> str:
+async def person(services: Services, caller: Caller, number: int, purposes: Sequence[str]) -> str:
+    """Link somebody, who says yes for these purposes; gives the pseudonym."""
     pivot = {
         "family_name": family_name(number),
         "given_names": ["ESSAI"],
