@@ -209,6 +209,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "A receipt is of what was given; this request waits, lapsed or got no.",
         "Read the request's answer first.",
     ),
+    "record_altered": Problem(
+        500,
+        "This record is not what was given",
+        "Its stored bytes no longer have the digest they were given with; nothing of it is shown.",
+        "Tell the operator: the journal and your receipt prove what was given.",
+    ),
     "terms_unknown": Problem(
         409,
         "This request was made under terms that were not kept",
