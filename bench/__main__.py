@@ -37,7 +37,7 @@ def main() -> int:
     except NotMeasuredError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 2
-    met = [*report.met(results), *authorisations.met(results.get("authorisations", {}))]
+    met = pages.targets(results)
     print("\n## targets\n", *(f"{'met   ' if each else 'MISSED'} {sentence}" for sentence, each in met), sep="\n")
     if arguments.keep:
         pages.write(results)

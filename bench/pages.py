@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import charts, report
+from bench import authorisations, charts, report
 
 _HERE = Path(__file__).resolve().parent
 _SHORT = {
@@ -36,6 +36,11 @@ def write(results: Mapping[str, Any]) -> None:
     readme.write_text(text, "utf-8")
 
 
+def targets(results: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Every target that was measured, and whether it was met."""
+    return [*report.met(results), *authorisations.met(results.get("authorisations", {}))]
+
+
 def _between(text: str, name: str, table: str) -> str:
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     head, _, rest = text.partition(begin)
@@ -53,12 +58,11 @@ def _tables(known: Mapping[str, Any]) -> dict[str, str]:
         ("curve", report.curve),
         ("decide", report.decisions),
         ("memory", report.memory),
+        ("authorisations", authorisations.told),
     ):
         if name in known:
             tables[name] = told(known[name])
-    tables["met"] = "\n".join(
-        f"- {'met' if each else '**missed**'}: {sentence}" for sentence, each in report.met(known)
-    )
+    tables["met"] = "\n".join(f"- {'met' if each else '**missed**'}: {sentence}" for sentence, each in targets(known))
     return tables
 
 
@@ -87,6 +91,15 @@ def _pictures(known: Mapping[str, Any]) -> dict[str, str]:
         rows_of = [("", f"{each['count']:,.0f} exchanges", each["resident"]) for each in known["memory"]]
         limit = (150.0, "limit: 150 MiB")
         found["memory"] = charts.bars("Resident memory of one process", [("", rows_of)], unit="MiB", mark=limit)
+    if "authorisations" in known:
+        register = known["authorisations"]["register"]
+        points = [
+            (engine, [(each["size"], each["rate"]) for each in register if each["engine"] == engine])
+            for engine in dict.fromkeys(each["engine"] for each in register)
+        ]
+        found["authorisations"] = charts.lines(
+            "Choices read per second as the register grows", points, across="authorisations", unit="look-ups/s"
+        )
     if "curve" in known:
         engines = dict.fromkeys(each["engine"] for each in known["curve"])
         series = [
