@@ -15,6 +15,7 @@ from gateway.archive.labels import KINDS, said
 from gateway.archive.told import Teller, period
 
 _PARIS = ZoneInfo("Europe/Paris")
+_FEW = 6
 _CNIL = "3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07, France"
 _MONTHS = {
     "fr": ("janvier", "février", "mars", "avril", "mai", "juin",
@@ -210,7 +211,7 @@ class _Writer:
             (self.say("Qui", "Who"), each["who"][self.lang] or ""),
             (self.say("Avec quoi", "With what"), kinds),
             (self.say("Pour quoi faire", "What for"), purpose),
-            (self._which(entry["type"]), self._fields(each["fields"])),
+            (self._which(entry["type"]), self._briefly(each["fields"])),
             (self.say("D'où ça vient", "Where it comes from"), ", ".join(sources)),
             (self.say("Ce qui n'est pas parti", "What did not leave"), self._withheld(each["withheld"])),
             (self.say("Pourquoi", "Why"), self.teller.reason(entry["reason"], self.lang) if "reason" in entry else ""),
@@ -223,6 +224,7 @@ class _Writer:
         proof = self.say("dans le fichier de preuve", "in the file of proof")
         later = self.say("viendra avec la prochaine liste", "comes with the next list")
         more = [
+            (self.say("Informations exactes", "Exact items"), self._exactly(each["fields"])),
             (self.say("Ligne du journal", "Entry of the journal"), str(each["position"])),
             (self.say("Type", "Type"), entry["type"]),
             (self.say("Preuve", "Proof"), proof if each["proved"] else later),
@@ -382,6 +384,13 @@ class _Writer:
 
     def _fields(self, names: Sequence[str]) -> str:
         return self.teller.fields(names, self.lang)
+
+    def _briefly(self, names: Sequence[str]) -> str:
+        """Many fields by the sentences of their datasets."""
+        return self._fields(names) if len(names) <= _FEW else self.teller.datasets(names, self.lang)
+
+    def _exactly(self, names: Sequence[str]) -> str:
+        return self._fields(names) if len(names) > _FEW else ""
 
     def _withheld(self, hidden: Mapping[str, str]) -> str:
         reasons: dict[str, list[str]] = {}

@@ -142,6 +142,8 @@ async def test_a_refusal_has_a_reason_the_law_knows(side: Side, right: str) -> N
     for again in (rights.answer(asked.id, now=NOW), rights.refuse(asked.id, reason="excessive", now=NOW)):
         with pytest.raises(RightClosed):
             await again
+    with pytest.raises(RightClosed):
+        rights.check_refusal(refused, "excessive")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +190,9 @@ async def test_the_end_of_a_restriction_is_noted_once(side: Side) -> None:
     asked = await rights.receive(subject, "restriction", by=PERSON, now=NOW, about=About(reason="unlawful"))
     with pytest.raises(RightClosed):
         await rights.end(asked.id, now=NOW)
-    await rights.answer(asked.id, now=NOW)
-    assert (await rights.end(asked.id, now=NOW)).ended_at == NOW
+    assert (await rights.answer(asked.id, now=NOW)).standing
+    ended = await rights.end(asked.id, now=NOW)
+    assert (ended.ended_at, ended.standing) == (NOW, False)
     assert (await rights.end(asked.id, now=NOW + DAY)).ended_at == NOW
 
 
