@@ -18,7 +18,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from audit.errors import AuditError, StoreUnavailable
+from audit.errors import AuditError
 from audit.journal import Draft, Journal
 from audit.keys import Keys
 from audit.store import Store
@@ -75,11 +75,10 @@ class Signals:
         try:
             while True:
                 try:
-                    busy = await self.round(clock)
-                except StoreUnavailable as error:  # requests tell it too; look again
-                    _log.warning("signals cannot be looked up: %s", error.code)
-                    busy = False
-                if busy:
+                    await self.round(clock)
+                except Exception as error:  # noqa: BLE001  whatever happens, look again
+                    _log.error("signals cannot be looked up: %s", _code(error))
+                if self._under_way:
                     await asyncio.wait(self._under_way, timeout=_POLL, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     await asyncio.sleep(_POLL)
@@ -156,8 +155,7 @@ class Signals:
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
         if not task.cancelled() and (error := task.exception()) is not None:  # the lease ends, it goes again
-            code = error.code if isinstance(error, AuditError) else type(error).__name__
-            _log.error("a signal was not settled: %s", code)
+            _log.error("a signal was not settled: %s", _code(error))
 
     async def _stop(self) -> None:
         held = list(self._under_way.values())
@@ -166,6 +164,10 @@ class Signals:
         await self.finish()
         if held:
             await self._store.write(partial(queue.release, held=held))
+
+
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, AuditError) else type(error).__name__
 
 
 def next_attempt(attempts: int, retry_at: int | None, *, now: int, draw: float) -> int:

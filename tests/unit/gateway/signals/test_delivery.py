@@ -8,13 +8,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 
 from consent.errors import ConsentError
 from gateway.app import build_app
 from gateway.oauth.partners import change_status
 from gateway.processes import free_port
 from gateway.services import open_services, wall_clock
-from gateway.signals.delivery import next_attempt
+from gateway.signals.delivery import Limits, next_attempt
+from gateway.signals.models import endpoint
 from tests.bed import settings_of
 from tests.receivers import GOOD, Got, answer, holds_by_key, holds_by_secret, receiving
 from tests.unit.gateway.signals.conftest import HOUR, MESSAGE, SECOND, World, opened
@@ -324,6 +326,43 @@ async def test_a_process_that_stops_gives_its_claims_back(world: World) -> None:
         await world.deliver()
     assert len(receiver.got) == 2
     assert receiver.ids[0] == receiver.ids[1]
+
+
+async def test_whatever_fails_is_told_by_its_code_and_the_loop_goes_on(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secret that does not open is not settled; a table that is gone is looked for again."""
+    async with receiving() as receiver:
+        await world.register(receiver.url)
+        await world.give(await world.person())
+        broken = sa.update(endpoint).values(secret=b"broken")
+        await world.services.store.write(lambda connection: connection.execute(broken) and None)
+        await world.deliver()
+        assert "a signal was not settled: seal_broken" in caplog.text
+        assert [row["state"] for row in await world.rows()] == ["pending"]
+        gone = sa.text("ALTER TABLE signal_delivery RENAME TO elsewhere")
+        await world.services.store.write(lambda connection: connection.execute(gone) and None)
+        running = asyncio.create_task(world.services.signals.run(world.clock))
+        while "signals cannot be looked up: store_unavailable" not in caplog.text:  # noqa: ASYNC110  a log has no event
+            await asyncio.sleep(0.01)
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert receiver.got == []
+
+
+async def test_no_more_is_begun_than_the_process_may_have_under_way(world: World) -> None:
+    """What is left waits for the next round."""
+    world.services.signals.limits = Limits(at_once=1)
+    hurried(world)
+    async with receiving(lambda _: None) as receiver:
+        await world.register(receiver.url)
+        for name in ("lucas-perrin", "ines-marchetti"):
+            await world.give(await world.person(name))
+        assert await world.services.signals.round(world.clock)
+        assert not await world.services.signals.round(world.clock)
+        await world.services.signals.finish()
+    assert len(receiver.got) == 1
 
 
 async def test_nothing_of_a_person_is_in_a_signal_or_a_table(world: World) -> None:

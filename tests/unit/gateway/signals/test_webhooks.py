@@ -30,9 +30,9 @@ async def test_the_secret_is_told_once(world: World) -> None:
     assert made["types"] == sorted(event.TYPES)
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer", "reason"),
-    [
+async def test_a_mistake_is_pointed_at(world: World) -> None:
+    """By its pointer, never by its value."""
+    for body, pointer, reason in (
         ({"url": "http://suivi.example/", "signature": HMAC}, "/url", "https_only"),
         ({"url": "https://10.0.0.1/", "signature": HMAC}, "/url", "address_not_public"),
         ({"url": URL, "signature": "none"}, "/signature", "literal_error"),
@@ -40,13 +40,10 @@ async def test_the_secret_is_told_once(world: World) -> None:
         ({"url": URL, "signature": HMAC, "types": ["authorisation.requested"]}, "/types/0", "unknown"),
         ({"url": URL, "signature": HMAC, "types": []}, "/types", "too_short"),
         ({"url": URL}, "/signature", "missing"),
-    ],
-)
-async def test_a_mistake_is_pointed_at(world: World, body: Any, pointer: str, reason: str) -> None:
-    """By its pointer, never by its value."""
-    said = await world.call("POST", "/v1/webhooks", body=body)
-    assert said.status_code == 422
-    assert said.json()["errors"] == [{"pointer": pointer, "reason": reason}]
+    ):
+        said = await world.call("POST", "/v1/webhooks", body=body)
+        assert said.status_code == 422
+        assert said.json()["errors"] == [{"pointer": pointer, "reason": reason}]
     assert await world.services.endpoints.of("ml-brume") == []
 
 
@@ -59,33 +56,27 @@ async def test_a_partner_has_at_most_eight(world: World) -> None:
     await world.register(URL, "caf-brume")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("DELETE", ""), ("POST", "/test"), ("POST", "/enable"), ("POST", "/replay"), ("GET", "/deliveries")],
-)
-async def test_another_partner_s_webhook_does_not_exist(world: World, method: str, path: str) -> None:
+PATHS = (("DELETE", ""), ("POST", "/test"), ("POST", "/enable"), ("POST", "/replay"), ("GET", "/deliveries"))
+
+
+async def test_another_partner_s_webhook_does_not_exist(world: World) -> None:
     """The same answer as for one that was never made."""
     made = await world.register(URL)
-    body = {"since": "2026-01-01T00:00:00Z"} if path == "/replay" else None
-    for id_ in (made["id"], "0" * 32, "%00"):
-        said = await world.call(method, f"/v1/webhooks/{id_}{path}", "caf-brume", body)
-        assert (said.status_code, said.json()["code"]) == (404, "webhook_unknown")
+    for method, path in PATHS:
+        body = {"since": "2026-01-01T00:00:00Z"} if path == "/replay" else None
+        for id_ in (made["id"], "0" * 32, "%00"):
+            said = await world.call(method, f"/v1/webhooks/{id_}{path}", "caf-brume", body)
+            assert (said.status_code, said.json()["code"]) == (404, "webhook_unknown")
     assert len(await world.services.endpoints.of("ml-brume")) == 1
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", ""), ("GET", ""), ("DELETE", "/x"), ("POST", "/x/test"), ("POST", "/x/enable"), ("POST", "/x/replay"),
-        ("GET", "/x/deliveries"),
-    ],
-)  # fmt: skip
-async def test_a_token_without_the_scope_is_refused(world: World, method: str, path: str) -> None:
+async def test_a_token_without_the_scope_is_refused(world: World) -> None:
     """`webhooks:write`, on every address; none at all is refused before."""
     world.tokens["narrow"] = await world.bed.token("ml-brume", scopes=["data:rsa"])
-    said = await world.call(method, f"/v1/webhooks{path}", "narrow")
-    assert (said.status_code, said.json()["code"]) == (403, "insufficient_scope")
-    assert (await world.bed.http.request(method, f"/v1/webhooks{path}")).status_code == 401
+    for method, path in (("POST", ""), ("GET", ""), *((method, f"/x{path}") for method, path in PATHS)):
+        said = await world.call(method, f"/v1/webhooks{path}", "narrow")
+        assert (said.status_code, said.json()["code"]) == (403, "insufficient_scope")
+        assert (await world.bed.http.request(method, f"/v1/webhooks{path}")).status_code == 401
 
 
 async def test_a_test_call_says_what_came_of_it(world: World) -> None:
