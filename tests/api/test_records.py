@@ -2,12 +2,15 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from joserfc import jws as other_library
 from joserfc.errors import BadSignatureError, SecurityWarning
 from joserfc.jwk import KeySet
+from jsonschema import Draft202012Validator
 
 from audit import consent_receipts
 from audit.canonical import dumps, loads
@@ -20,6 +23,10 @@ from tests.bed import PERSON_HERSELF
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 YOUTH = "support.youth"
 SOME = ["rsa.beneficiary", "rsa.since"]
+OPENAPI = yaml.safe_load((Path(__file__).parents[2] / "openapi" / "gateway.yaml").read_text("utf-8"))
+DESCRIBED = Draft202012Validator(
+    {"$ref": "#/components/schemas/AuthorisationRecord", "components": OPENAPI["components"]}
+)
 
 
 async def get(world: World, partner: str, path: str) -> Any:
@@ -53,6 +60,7 @@ async def test_the_recipient_reads_the_whole_record(each_world: World) -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
+    DESCRIBED.validate(body)
     assert (body["id"], body["answer"], body["use_count"]) == (id_, "yes", 0)
     assert body["status"]["in_force"] is True
     assert [each["event"] for each in body["status"]["events"]] == ["requested", "given"]
@@ -70,6 +78,7 @@ async def test_what_waits_shows_what_is_asked(each_world: World) -> None:
     """No digest, no receipt: 409 nothing_given; a refusal is told as no, and nothing more."""
     pseudonym, id_ = await asked(each_world)
     body = (await get(each_world, "ml-brume", f"/v1/authorisations/{id_}")).json()
+    DESCRIBED.validate(body)
     assert (body["answer"], body["record_digest"], body["status"]["in_force"]) == ("pending", None, False)
     fields = each_world.bed.services.catalogue.request_fields("ml-brume", YOUTH).fields
     assert {each["field_id"] for each in body["record"]["data"]} == fields

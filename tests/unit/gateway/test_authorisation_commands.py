@@ -86,6 +86,28 @@ def test_a_receipt_is_checked_and_printed(passerelle: Passerelle, files: dict[st
     assert passerelle(*command)[0] == 0
 
 
+def test_a_receipt_outlives_its_key(passerelle: Passerelle, files: dict[str, Path]) -> None:
+    """The key has been rotated and retired: it is still in the issuer's set, and its receipts still hold."""
+    old = files["receipt"].read_text()
+    for verb in ("rotate", "retire"):
+        status, _, err = passerelle("key", verb, "receipt")
+        assert status == 0, err
+
+    async def published() -> tuple[list[str], str, list[Any]]:
+        async with open_services(Settings()) as services:
+            kids = [key["kid"] for key in services.server.other_keys()]
+            record = await services.authorisations.get(
+                consent_receipts.verify(old, *services.keys.receipt.vkeys)["record"]["header"]["record_id"],
+                subject=await services.people.resolve(partner="ml-brume", reference="dossier-7"),
+            )
+            return kids, await receipt(services, record, now=services.clock()), list(services.keys.receipt.vkeys)
+
+    kids, new, vkeys = uvloop.run(published())
+    assert len(set(kids)) == 2
+    assert new != old
+    assert consent_receipts.verify(new, *vkeys) == consent_receipts.verify(old, *vkeys)
+
+
 def test_one_that_does_not_hold_ends_with_one(passerelle: Passerelle, files: dict[str, Path]) -> None:
     """Another entry's proof, another byte, no key of the log."""
     keys = ("--vkey", str(files["keys"]))
