@@ -18,7 +18,7 @@ from consent.codes import Sent, bind
 from consent.errors import ConsentError, StateConflict
 from consent.records import Transition
 from consent.representatives import SEEN, Checked
-from consent.requests import find
+from consent.requests import PENDING, find, told
 from consent.states import By, Mandate, Record
 from gateway.actors import actor_tag
 from gateway.oauth.verification import Caller
@@ -66,6 +66,8 @@ async def send_code(services: Services, caller: Caller, authorisation: str, note
     """Send the person a code that confirms this answer and no other."""
     _tag(services, caller)  # 1
     record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    if told(record, now) != PENDING:
+        raise StateConflict("nothing is left to confirm")
     return await services.channels.codes.send(record.subject, _bound(record, noted), now=now)
 
 
@@ -178,7 +180,7 @@ def _shown(noted: Noted, witness: str | None) -> frozenset[str]:
     """The steps of `consent.assistance` that were made; a professional's token is one."""
     steps = {
         "professional": True,
-        "person_present": noted.person_present,
+        "person_present": noted.person_present or noted.mandate is not None,  # at the counter stands who acts
         "witness": witness is not None,
         "signed_paper": noted.evidence is not None,
         "own_number": noted.code is not None,

@@ -295,6 +295,8 @@ async def test_without_a_number_there_is_no_code(world: World) -> None:
     for _ in range(5):
         assert (await world.bed.post(path, {"answer": "no"}, world.tokens[ML])).status_code == 201
     check_problem(await world.bed.post(path, {"answer": "no"}, world.tokens[ML]), 429, "codes_spent")
+    assert (await note(world, id_, counter("no"))).status_code == 200
+    check_problem(await world.bed.post(path, {"answer": "no"}, world.tokens[ML]), 409, "state_conflict")
 
 
 async def test_another_partners_request_does_not_exist(each_world: World) -> None:
@@ -406,7 +408,18 @@ async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) ->
     curator = (await mandate(world, pseudonym, capacity="curator")).json()["id"]
     paper = {"answer": "no", "channel": "paper", "evidence": SCAN, "mandate": curator}
     check_problem(await note(world, id_, paper), 403, "mandate_refused")
+    alone = {"answer": "no", "channel": "counter", "mandate": curator}
+    check_problem(await note(world, id_, alone), 403, "mandate_refused")
     assert (await note(world, id_, counter("no", mandate=curator))).status_code == 200
+
+
+async def test_a_representative_at_the_counter_needs_the_person_no_more_than_the_law_does(world: World) -> None:
+    """A parent comes alone."""
+    pseudonym = await world.known()
+    parent = (await mandate(world, pseudonym, capacity="parent")).json()["id"]
+    id_ = (await asked(world, pseudonym))["id"]
+    body = {"answer": "yes", "channel": "counter", "fields": FIELDS, "mandate": parent}
+    assert (await note(world, id_, body, witness=await colleague(world))).status_code == 202
 
 
 @pytest.mark.parametrize(
