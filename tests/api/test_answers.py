@@ -2,10 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
+from jsonschema import Draft202012Validator
 
 from audit import receipts
 from consent import models
@@ -19,6 +22,7 @@ YOUTH, ML, OTHER = "support.youth", "ml-brume", "siae-brume"
 REQUESTS = "/v1/authorisation-requests"
 SCAN = "a" * 64
 MOBILE = "+33612345678"
+DESCRIPTION = yaml.safe_load((Path(__file__).parents[2] / "openapi" / "gateway.yaml").read_text("utf-8"))
 FIELDS = ["rsa.beneficiary", "c2s.beneficiary"]
 
 
@@ -464,3 +468,21 @@ async def test_a_withdrawal_that_meets_an_answer_taking_effect_takes_it_back(eac
     path = f"/v1/authorisations/{id_}/withdrawals"
     assert (await each_world.bed.post(path, {"channel": "phone"}, each_world.tokens[ML])).status_code == 200
     assert (await services.authorisations.get(id_, subject=subject)).state == "withdrawn"
+
+
+async def test_real_answers_have_the_described_shape(world: World) -> None:
+    """What comes back validates against the OpenAPI description."""
+
+    def fits(name: str, answer: Any) -> None:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": DESCRIPTION["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+
+    pseudonym = await world.known()
+    body = {"subject": {"pseudonym": pseudonym}, "purpose": YOUTH}
+    made = await world.bed.post(REQUESTS, body, world.tokens[ML])
+    fits("AuthorisationAnswer", made)
+    id_ = made.json()["id"]
+    fits("Link", await world.bed.post(f"{REQUESTS}/{id_}/links", {}, world.tokens[ML]))
+    fits("RequestAnswer", await get(world, f"{REQUESTS}/{id_}", world.tokens[ML]))
+    fits("Noted", await note(world, id_, counter(), witness=await colleague(world)))
+    fits("Noted", await note(world, id_, counter("no")))
