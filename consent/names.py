@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 
 from consent.models import authorisation, partner_subject
 from consent.models import erasure as erasures
+from consent.models import subject as people
+from consent.states import VALID, Record, effective_state, read_record
 
 
 def pseudonyms(connection: Connection, subjects: Collection[str]) -> Mapping[tuple[str, str], str]:
@@ -30,6 +32,18 @@ def purpose(connection: Connection, record: str) -> str:
     """What an authorisation is for."""
     query = sa.select(authorisation.c.purpose).where(authorisation.c.id == record)
     return str(connection.execute(query).scalar_one())
+
+
+def open_to_source(connection: Connection, subject: str, source: str, *, now: int) -> list[Record]:
+    """The authorisations by which data of this source may leave now; none while the person is restricted."""
+    query = sa.select(people.c.flags, people.c.uses).where(people.c.id == subject)
+    person = connection.execute(query).one()
+    if not {"restriction", "tombstone"}.isdisjoint(person.flags.split()):
+        return []
+    held = (authorisation.c.subject == subject) & (authorisation.c.slot == "current")
+    rows = connection.execute(sa.select(authorisation).where(held).order_by(authorisation.c.id)).mappings()
+    records = [read_record(row, json.loads(person.uses)) for row in rows]
+    return [each for each in records if effective_state(each, now) in VALID and source in each.record["sources"]]
 
 
 def erased_since(since: int) -> sa.Select[tuple[str]]:

@@ -16,7 +16,7 @@ from gateway.problems import Refusal
 MAX_BODY = 64 * 1024
 _NAMES = (
     frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"})
-    | {"url", "signature", "types", "since"}
+    | {"url", "signature", "types", "since", "datasets"}
     | {"answer", "channel", "explicit", "person_present", "evidence", "mandate", "code"}
     | {"capacity", "until", "purposes"}
     | KINDS

@@ -1,4 +1,7 @@
-"""`/v1/webhooks`: a partner says where it wants to be told, tries it, sees what came of it, has it told again."""
+"""`/v1/webhooks`: a partner says where it wants to be told, tries it, sees what came of it, has it told again.
+
+`/v1/source-changes`: a source says that others should ask again.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.answer import instant
-from gateway.api.requests import Body, parse, read_body
+from gateway.api.requests import Body, Person, parse, read_body
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
 from gateway.signals import event, signing
+from gateway.signals.changes import announce
 from gateway.signals.endpoints import PAGE, Endpoint, test_call
 
-SCOPE = "webhooks:write"
+SCOPE, SOURCE_SCOPE = "webhooks:write", "sources:changed"
 
 _EVENT = re.compile(r"[0-9a-f]{32}")
 _SEQ = re.compile(r"[1-9][0-9]{0,17}")
@@ -38,6 +42,13 @@ class Replay(Body):
     """`since` is the id of an event, or a time (RFC 3339)."""
 
     since: str = Field(min_length=1, max_length=40)
+
+
+class Change(Body):
+    """Whose data, and of which datasets."""
+
+    subject: Person
+    datasets: list[str] = Field(min_length=1, max_length=16)
 
 
 async def post_webhook(request: Request) -> Response:
@@ -73,8 +84,7 @@ async def delete_webhook(request: Request) -> Response:
 async def post_test(request: Request) -> Response:
     """See openapi/gateway.yaml, `testWebhook`. One attempt, now; what comes of it changes nothing."""
     services, caller = await _caller(request)
-    if not services.pace.allows(f"webhook test of {caller.partner.id}", services.clock()):
-        raise Refusal("too_many_requests", headers={"Retry-After": "1"}, retry_after=1)
+    _pace(services, f"webhook test of {caller.partner.id}")
     to = await services.endpoints.get(caller.partner.id, request.path_params["id"])
     outcome = await services.signals.send(test_call(to, now=services.clock()), now=services.clock())
     return _json({"acknowledged": outcome.acknowledged, "outcome": outcome.word, "status": outcome.status})
@@ -118,6 +128,22 @@ async def get_jwks(request: Request) -> Response:
     return Response(orjson.dumps(keys), headers=headers, media_type="application/jwk-set+json")
 
 
+async def post_source_change(request: Request) -> Response:
+    """See openapi/gateway.yaml, `announceSourceChange`. The answer does not tell whether anybody hears of it."""
+    services, caller = await _caller(request, SOURCE_SCOPE)
+    _pace(services, f"source change of {caller.partner.id}")
+    asked = parse(Change, await read_body(request.headers, request.receive))
+    asked.subject.exactly_one("/subject")
+    for position, name in enumerate(asked.datasets):
+        if name not in services.catalogue.vocabulary.datasets:
+            raise Refusal("malformed_request", errors=[{"pointer": f"/datasets/{position}", "reason": "unknown"}])
+    subject = await services.people.resolve(
+        partner=caller.partner.id, pseudonym=asked.subject.pseudonym, reference=asked.subject.reference
+    )
+    await announce(services, subject, source=caller.partner.id, datasets=set(asked.datasets), now=services.clock())
+    return Response(status_code=204)
+
+
 def routes() -> list[Route]:
     """All of them."""
     one = "/v1/webhooks/{id}"
@@ -125,6 +151,7 @@ def routes() -> list[Route]:
         Route("/v1/webhooks", post_webhook, methods=["POST"]),
         Route("/v1/webhooks", get_webhooks, methods=["GET"]),
         Route("/v1/webhooks/jwks", get_jwks, methods=["GET"]),
+        Route("/v1/source-changes", post_source_change, methods=["POST"]),
         Route(one, delete_webhook, methods=["DELETE"]),
         Route(f"{one}/test", post_test, methods=["POST"]),
         Route(f"{one}/enable", post_enable, methods=["POST"]),
@@ -133,12 +160,17 @@ def routes() -> list[Route]:
     ]
 
 
-async def _caller(request: Request) -> tuple[Services, Caller]:
+async def _caller(request: Request, scope: str = SCOPE) -> tuple[Services, Caller]:
     services: Services = request.scope["services"]
     caller = await services.verifier.caller(request.headers.raw, services.clock())
     request.scope["line"]["partner"] = caller.partner.id
-    caller.require(SCOPE)
+    caller.require(scope)
     return services, caller
+
+
+def _pace(services: Services, who: str) -> None:
+    if not services.pace.allows(who, services.clock()):
+        raise Refusal("too_many_requests", headers={"Retry-After": "1"}, retry_after=1)
 
 
 def _since(text: str) -> str | int:

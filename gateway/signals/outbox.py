@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from consent import names
 from consent.records import Told
 from consent.rights import Correction
+from consent.states import Record
 from gateway.signals import event
 from gateway.signals.models import delivery, endpoint
 
@@ -56,6 +57,11 @@ class Outbox:
         """The source has corrected what a recipient was given; the hook of `consent.rights.Rights`."""
         about = {correction.recipient: {"entry": correction.entry}}
         _insert(connection, event.SOURCE_CHANGED, correction.subject, about, at=correction.at)
+
+    def changed(self, connection: Connection, record: Record, *, at: int) -> None:
+        """Data has changed at a source of this authorisation."""
+        about = {record.recipient: {"authorisation": record.id}}
+        _insert(connection, event.SOURCE_CHANGED, record.subject, about, at=at, record=record.id)
 
     def erased(self, connection: Connection, subject: str, at: int) -> None:
         """The person is being erased; the hook of `consent.erasure.Erasures`. Whoever had a part is asked to erase."""

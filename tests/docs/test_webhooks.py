@@ -28,7 +28,7 @@ async def test_the_commands_run_and_the_snippets_verify(tmp_path: Path) -> None:
     """Both ways to sign; changed, late or foreign signals are refused."""
     functions = snippets()
     commands = [each for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for each in split(block)]
-    assert len(commands) == 5
+    assert len(commands) == 6
     async with (
         served(sandbox.build()) as sandbox_url,
         bed(
@@ -45,7 +45,7 @@ async def test_the_commands_run_and_the_snippets_verify(tmp_path: Path) -> None:
             done = await asyncio.to_thread(
                 subprocess.run, ["bash", "-ec", command], env=environment, capture_output=True, text=True, check=True
             )
-            return json.loads(done.stdout)
+            return json.loads(done.stdout or "null")
 
         made = await run(commands[0])
         environment["WEBHOOK"] = made["id"]
@@ -56,6 +56,7 @@ async def test_the_commands_run_and_the_snippets_verify(tmp_path: Path) -> None:
         assert (await run(commands[2]))["deliveries"][0]["state"] == "delivered"
         assert await run(commands[3]) == {"replayed": 1}
         assert (await run(commands[4]))["state"] == "active"
+        assert await run(commands[5]) is None
         await deliver(gateway)
         assert len(receiver.got) == 3
         verify = functions["verify"]
