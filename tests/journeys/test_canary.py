@@ -128,7 +128,15 @@ async def push(where: Bed, http: httpx.AsyncClient, token: str) -> str:
             assert answer.json()["datasets"]["household"]["state"] == "released"
     one, other = PEOPLE.values()
     mixed = {"nir": one.numbers["nir"], "ft_number": other.numbers["ft_number"]}
-    for path in ("/v1/exchanges", "/v1/subjects", "/v1/authorisation-requests", "/v1/catalogue", "/oauth/token"):
+    for path in (
+        "/v1/exchanges",
+        "/v1/subjects",
+        "/v1/authorisation-requests",
+        "/v1/catalogue",
+        "/oauth/token",
+        "/v1/webhooks",
+        "/v1/source-changes",
+    ):
         await wrong(where, http, path, token=token, mixed=mixed)
     return pseudonym
 
