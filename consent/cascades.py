@@ -22,6 +22,12 @@ from policies.catalogue import Catalogue
 _PAGE = 128
 
 
+async def resting_on(store: Store, named: Mapping[str, str]) -> int:
+    """Count the live authorisations a cascade of these names would end."""
+    query = sa.select(sa.func.count()).select_from(table).where(*_live(named))
+    return await store.read(lambda connection: connection.execute(query).scalar_one())
+
+
 async def run(store: Store, named: Mapping[str, str], end: Callable[[str, SubjectId], Awaitable[Any]]) -> int:
     """Call `end` for each live authorisation whose columns are as `named`; gives how many it ended."""
     if not named:
@@ -50,7 +56,7 @@ class Retired:
 
 async def retired(store: Store, catalogue: Catalogue) -> tuple[Retired, ...]:
     """Compare what is live with what the catalogue serves. Decisions already deny all of it."""
-    lines = sa.select(table.c.recipient, table.c.purpose, table.c.basis, sa.func.count().label("count"))
+    lines = sa.select(table.c.recipient, table.c.purpose, table.c.basis, sa.func.count().label("live"))
     lines = lines.where(table.c.state.in_(sorted(LIVE))).group_by(table.c.recipient, table.c.purpose, table.c.basis)
     ordered = lines.order_by(table.c.recipient, table.c.purpose, table.c.basis)
     rows = await store.read(lambda connection: connection.execute(ordered).all())
@@ -60,7 +66,7 @@ async def retired(store: Store, catalogue: Catalogue) -> tuple[Retired, ...]:
             purpose=row.purpose,
             basis=row.basis,
             reason="exchange_retired" if _served(catalogue, row.purpose) else "purpose_retired",
-            count=row.count,
+            count=row.live,
         )
         for row in rows
         if catalogue.basis_of(row.recipient, row.purpose) != row.basis
@@ -71,7 +77,10 @@ def _served(catalogue: Catalogue, purpose: str) -> bool:
     return purpose in catalogue.purposes and not catalogue.purposes[purpose].banned
 
 
+def _live(named: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+    return [table.c.state.in_(sorted(LIVE)), *(table.c[name] == value for name, value in named.items())]
+
+
 def _page(connection: sa.Connection, *, named: Mapping[str, str], last: str) -> list[tuple[str, SubjectId]]:
-    where = [table.c[name] == value for name, value in named.items()]
-    query = sa.select(table.c.id, table.c.subject).where(table.c.id > last, table.c.state.in_(sorted(LIVE)), *where)
-    return [(row.id, SubjectId(row.subject)) for row in connection.execute(query.order_by(table.c.id).limit(_PAGE))]
+    query = sa.select(table.c.id, table.c.subject).where(table.c.id > last, *_live(named)).order_by(table.c.id)
+    return [(row.id, SubjectId(row.subject)) for row in connection.execute(query.limit(_PAGE))]

@@ -65,3 +65,24 @@ def authorisation_follow_catalogue(
     typer.echo("\n".join(lines) or "All authorisations are of the catalogue.")
     if lines and not yes:
         typer.echo("Nothing was ended: add --yes.", err=True)
+
+
+@authorisation.command("invalidate")
+def authorisation_invalidate(
+    reason: Annotated[str, typer.Option(help="notice_defective, notice_withdrawn, purpose_retired, …")],
+    notice: Annotated[str | None, typer.Option(help="SHA-256 of the notice they were given under.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Their purpose.")] = None,
+    recipient: Annotated[str | None, typer.Option(help="Their recipient.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only count.")] = False,
+) -> None:
+    """End, as the DPO, all authorisations that rested on what is named. They cannot be given back."""
+    from consent.states import REASONS
+    from gateway.cascades import invalidate
+
+    if reason not in REASONS["invalidate"] or not (notice or purpose or recipient):
+        fail(f"name a notice, a purpose or a recipient, and a reason among {', '.join(sorted(REASONS['invalidate']))}")
+    work = invalidate(settings(), reason=reason, notice=notice, purpose=purpose, recipient=recipient, really=yes)
+    count = run(work)
+    typer.echo(f"{count} authorisations")
+    if not yes:
+        typer.echo("Nothing was ended: add --yes.", err=True)

@@ -42,3 +42,17 @@ def test_nothing_is_ended_before_it_is_said_twice(passerelle: Passerelle, home: 
     assert uvloop.run(states()) == {"support.youth": "requested", "former.purpose": "invalidated"}
     told = "All authorisations are of the catalogue.\n"
     assert passerelle("authorisation", "follow-catalogue", "--yes") == (0, told, "")
+
+
+def test_a_defective_notice_ends_what_was_asked_with_it(passerelle: Passerelle, home: Path) -> None:
+    """By the DPO: counted first, then ended; a reason outside the list or nothing named is refused."""
+    uvloop.run(migrate_databases(Settings()))
+    uvloop.run(states("support.youth", "iae.eligibility"))
+    for wrong in (["--reason", "mood", "--purpose", "support.youth"], ["--reason", "notice_defective"]):
+        status, out, err = passerelle("authorisation", "invalidate", *wrong)
+        assert (status, out) == (1, "")
+        assert "notice_defective" in err
+    command = ["authorisation", "invalidate", "--reason", "notice_defective", "--purpose", "support.youth"]
+    assert passerelle(*command) == (0, "1 authorisations\n", "Nothing was ended: add --yes.\n")
+    assert passerelle(*command, "--yes") == (0, "1 authorisations\n", "")
+    assert uvloop.run(states()) == {"support.youth": "invalidated", "iae.eligibility": "requested"}
