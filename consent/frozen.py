@@ -28,6 +28,14 @@ from consent.states import Mandate, Record, read_record
 from policies.catalogue import Catalogue
 
 _GIVEN = frozenset({"given", "renewed", "activated"})
+_NAMED = (partner_subject.c.subject == authorisation.c.subject) & (
+    partner_subject.c.partner == authorisation.c.recipient
+)
+_WRITTEN = (
+    sa.select(authorisation, partner_subject.c.pseudonym)
+    .join(partner_subject, _NAMED)
+    .where(authorisation.c.id == sa.bindparam("id"))
+)
 
 
 async def keep_terms(store: Store, catalogue: Catalogue) -> None:
@@ -72,11 +80,12 @@ class Freezer:
             connection.execute(sa.delete(frozen).where(frozen.c.authorisation == told.record_id))
         if told.event not in _GIVEN:
             return
-        row = connection.execute(sa.select(authorisation).where(authorisation.c.id == told.record_id)).mappings().one()
+        row: Any = dict(connection.execute(_WRITTEN, {"id": told.record_id}).mappings().one())
+        subject_ref = row.pop("pseudonym")
         record = read_record(row, {})
         digest = self._line(connection, record)
         own = record_27560.own(record, mandate=_mandate(connection, record))
-        content = record_27560.whole(own, self.terms(connection, digest), subject_ref=_pseudonym(connection, record))
+        content = record_27560.whole(own, self.terms(connection, digest), subject_ref=subject_ref)
         written = {
             "authorisation": record.id,
             "subject": record.subject,
@@ -85,7 +94,7 @@ class Freezer:
             "digest": hashlib.sha256(dumps(content)).hexdigest(),
             "entry": told.entry,
         }
-        connection.execute(sa.insert(frozen).values(written))
+        connection.execute(sa.insert(frozen), written)
 
     async def read(self, store: Store, record: Record) -> Whole:
         """Put a record together as it was given; one that was not given as it was asked."""
