@@ -70,13 +70,16 @@ def measure(bed: Bed, engines: Sequence[str], *, people: int, seconds: float, mo
         target, settings = bed.targets[f"choices-{engine}"], bed.settings[f"choices-{engine}"]
         bed.warm(target, "one")
         found["withdrawals"].append({"engine": engine, **_under_load(bed, target.name, settings, seconds)})
+        print(found["withdrawals"][-1], flush=True)  # the rest takes minutes
         assert target.population is not None  # noqa: S101  for mypy: a gateway has one
         found["snapshots"].append({"engine": engine, **uvloop.run(_counted(settings, target.population, seconds / 2))})
+        print(found["snapshots"][-1], flush=True)
         bed.stop(target)
     for engine in engines:
         with urls([engine]) as [(url, _)]:
             for size in (each for each in SIZES if each <= most):
                 found["register"].append({"engine": engine, "size": size, **uvloop.run(_register(url, size))})
+                print(found["register"][-1], flush=True)
     return found
 
 
