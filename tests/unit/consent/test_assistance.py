@@ -204,3 +204,23 @@ async def test_one_persons_broken_key_holds_nobody_else_up(side):
     assert await reached.assistance.settle(now=at) == 1
     assert await reached.assistance.waiting(first) != []
     assert await reached.assistance.waiting(second) == []
+
+
+async def test_an_answer_dropped_after_the_loop_has_seen_it_does_not_take_effect(side, monkeypatch):
+    """The claim finds nothing: the drop was first."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.asked(subject)
+    _, at = await reached.assistance.give(made.record, YES, by=HELPED, now=NOW)
+    side.clock.now = at
+    read = side.store.read
+
+    async def read_then_dropped(work):
+        found = await read(work)
+        monkeypatch.setattr(side.store, "read", read)
+        assert await reached.assistance.drop(made.record.id, subject=subject)
+        return found
+
+    monkeypatch.setattr(side.store, "read", read_then_dropped)
+    assert await reached.assistance.settle(now=at) == 0
+    assert await reached.state(subject, made.record.id) == "deferred"
