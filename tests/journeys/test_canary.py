@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from connectors import sandbox
 from connectors.sandbox.people import Person
 from connectors.sandbox.people import load as load_people
+from gateway.copies import export_log
 from gateway.database import open_database
 from gateway.oauth.client import request_token
 from gateway.oauth.tokens import Professional
 from gateway.processes import free_port
 from gateway.schema import migrate
-from gateway.copies import export_log
 from gateway.services import open_services, wall_clock
 from gateway.settings import Settings
 from tests.bed import Bed, identifiers, served, settings_of

@@ -11,7 +11,7 @@ from gateway.oauth.errors import OAuthMisconfigured
 from gateway.settings import Settings
 
 REFUSALS = (KeyFileRefused, KeyRefused, OAuthMisconfigured)
-FILES = ("index.key", "kek.key", "log.key", "receipt.key", "token.pem", "witness.key")
+FILES = ("index.key", "kek.key", "log.key", "receipt.key", "signals.key", "token.pem", "witness.key")
 
 
 @pytest.fixture
