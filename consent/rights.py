@@ -33,44 +33,13 @@ from consent.guards import SubjectRef
 from consent.models import right as table
 from consent.models import subject as people
 from consent.recipients import last_corrections, lines_of, recipients_of
+from consent.rights_law import EXTENSIONS, About, check, check_refusal
 from consent.states import By, words
 from consent.vault import SubjectId, SubjectKey, Vault
-
-RIGHTS: Mapping[str, int] = {
-    "access": 15, "rectification": 16, "erasure": 17, "restriction": 18, "portability": 20, "objection": 21,
-}  # fmt: skip
-"""Each right and its article."""
-
-EXTENSIONS = frozenset({"complexity", "number_of_requests"})
-"""Why two more months may be taken (12-3)."""
-
-RESTRICTIONS = frozenset({"accuracy_contested", "unlawful", "needed_for_claims", "objection_pending"})
-"""Why everything stops (18-1)."""
-
-_ANY = frozenset({"identity_not_confirmed", "manifestly_unfounded", "excessive"})  # 12-2, 12-5, 12-6
-REFUSALS: Mapping[str, frozenset[str]] = {
-    "access": _ANY | {"rights_of_others"},  # 15-4
-    "rectification": _ANY | {"accurate"},
-    "erasure": _ANY | {"legal_obligation", "public_task", "legal_claims"},  # 17-3
-    "restriction": _ANY | {"no_ground"},
-    "portability": _ANY | {"rights_of_others", "no_consent"},  # 20-1, 20-4
-    "objection": _ANY | {"compelling_grounds", "legal_claims", "no_objection_in_law"},  # 21-1
-}
-"""Why a request may be refused, by right."""
 
 _OPEN = ("received", "extended")
 _ATTEMPTS = 32
 _LISTED = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What a request is about, where its right needs it."""
-
-    fields: frozenset[str] = frozenset()
-    source: str | None = None
-    authorisation: str | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,32 +120,12 @@ class Rights:
         self._vault = vault
         self._tell = tell
 
-    @staticmethod
-    def check(right: str, about: About) -> None:
-        """Refuse a right that does not exist, or one that is about the wrong thing."""
-        if right not in RIGHTS:
-            raise RightInvalid(f"one of: {', '.join(RIGHTS)}")
-        if (right == "rectification") != bool(about.fields and about.source):
-            raise RightInvalid("a rectification, and nothing else, names fields and their source")
-        if (right == "objection") != (about.authorisation is not None):
-            raise RightInvalid("an objection, and nothing else, names an authorisation")
-        if (about.reason in RESTRICTIONS) != (right == "restriction") or (right != "restriction" and about.reason):
-            raise RightInvalid(f"a restriction, and nothing else, has one of: {', '.join(sorted(RESTRICTIONS))}")
-
-    @staticmethod
-    def check_refusal(found: RightsRequest, reason: str) -> None:
-        """Refuse a reason the law does not know for this right, and a request that was answered."""
-        if not found.open:
-            raise RightClosed("this request was answered")
-        if reason not in REFUSALS[found.right]:
-            raise RightInvalid(f"refused for one of: {', '.join(sorted(REFUSALS[found.right]))}")
-
     async def receive(
         self, subject: SubjectId, right: str, *, by: By, now: int, about: About | None = None
     ) -> RightsRequest:
         """Start the clock. Raises `RightInvalid`, `RightPending`, `SubjectErased`."""
         about = about or About()
-        self.check(right, about)
+        check(right, about)
         found = RightsRequest(
             id=secrets.token_hex(16), subject=subject, right=right, state="received", reason=about.reason,
             fields=about.fields, source=about.source, authorisation=about.authorisation, received_at=now,
@@ -247,7 +196,7 @@ class Rights:
         """Answer no, for one of the reasons the law knows."""
 
         async def plan(found: RightsRequest, _: SubjectKey | None) -> _Step:
-            self.check_refusal(found, reason)
+            check_refusal(found.right, reason)
             return _Step(
                 {"outcome": "refused", "reason": reason}, {"state": "refused", "reason": reason, "answered_at": now}
             )

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from consent.errors import RightInvalid, StateConflict
 from consent.models import subject as people
-from consent.rights import About, RightsRequest
+from consent.rights import RightsRequest
+from consent.rights_law import About, check, check_refusal
 from consent.states import By
 from consent.vault import SubjectId
 from gateway.actors import actor_tag
@@ -43,7 +44,7 @@ async def receive(
 ) -> RightsRequest:
     """Register; a restriction or an objection stops what it is about first."""
     about = about or About()
-    services.rights.check(right, about)
+    check(right, about)
     if right == "restriction":
         await services.people.set_flag(subject, _FLAG, now=now, actor=by.actor, reason=about.reason)
     if about.authorisation is not None:
@@ -69,8 +70,8 @@ async def refuse(
 ) -> RightsRequest:
     """Refuse. A restriction ends with it; an objection that stopped something is set aside by two, with grounds."""
     found = await services.rights.get(id_)
-    services.rights.check_refusal(found, reason)
-    if found.authorisation is not None and await _state(services, found) == _LODGED:
+    check_refusal(found.right, reason)
+    if found.open and found.authorisation is not None and await _state(services, found) == _LODGED:
         if grounds is None:
             raise RightInvalid("an objection is set aside with its grounds, by the controller and its DPO")
         await _set_aside(services, found, found.authorisation, grounds=grounds, now=now)

@@ -6,7 +6,7 @@ Every text is escaped. A policy inside the page forbids loading anything, should
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from gateway.archive.story import Block, Card, Heading, Items, Story, Text
+from gateway.archive.blocks import Block, Card, Heading, Items, Story, Text
 
 _STYLE = """
 :root{--ink:#1b1b1f;--soft:#55565f;--line:#c9cad3;--paper:#fff;--link:#0b4f9c}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from gateway.archive.story import Block, Card, Heading, Items, Story, Text
+from gateway.archive.blocks import Block, Card, Heading, Items, Story, Text
 
 _INK, _SOFT, _LINE = "#1b1b1f", "#55565f", "#c9cad3"
 _WIDTH, _TOGETHER = 90, 16  # characters of a line; lines of a card that is not cut in two

@@ -5,12 +5,12 @@ rights, durations, how it is decided, how to check. What is technical stands und
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.archive import words
+from gateway.archive.blocks import Block, Card, Heading, Items, Story, Text
 from gateway.archive.labels import KINDS, said
 from gateway.archive.told import Teller, period
 
@@ -23,50 +23,6 @@ _MONTHS = {
     "en": ("January", "February", "March", "April", "May", "June",
            "July", "August", "September", "October", "November", "December"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """Opens a section; `id` is its place in the page."""
-
-    id: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A paragraph."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One thing among many of its kind: its title, a sentence, facts; `more` is technical."""
-
-    title: str
-    text: str
-    facts: tuple[tuple[str, str], ...]
-    more: tuple[tuple[str, str], ...] = ()
-
-
-Block = Heading | Text | Items | Card
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """One rendering's content."""
-
-    lang: str
-    title: str
-    blocks: tuple[Block, ...]
 
 
 def tell(content: Mapping[str, Any], teller: Teller, lang: str) -> Story:

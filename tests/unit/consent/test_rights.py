@@ -19,7 +19,8 @@ from consent.errors import (
 )
 from consent.guards import SubjectRef
 from consent.recipients import entries_of, last_corrections, recipients_of
-from consent.rights import REFUSALS, RIGHTS, About, Correction, Rights, months_after
+from consent.rights import Correction, Rights, months_after
+from consent.rights_law import REFUSALS, RIGHTS, About
 from consent.wiping import wipe
 from tests.unit.consent.conftest import AGENT, DAY, NOW, PERSON, Side
 
@@ -142,8 +143,6 @@ async def test_a_refusal_has_a_reason_the_law_knows(side: Side, right: str) -> N
     for again in (rights.answer(asked.id, now=NOW), rights.refuse(asked.id, reason="excessive", now=NOW)):
         with pytest.raises(RightClosed):
             await again
-    with pytest.raises(RightClosed):
-        rights.check_refusal(refused, "excessive")
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,15 @@ from audit.consent_receipts import verify
 from audit.events import EVENTS
 from audit.trust import Trust
 from connectors import sandbox
-from consent.rights import EXTENSIONS, REFUSALS, RESTRICTIONS, RIGHTS, About
+from consent.rights_law import EXTENSIONS, REFUSALS, RESTRICTIONS, RIGHTS, About
 from consent.states import TRANSITIONS, By
 from gateway import rights
 from gateway.archive import page, pdf, words
+from gateway.archive.blocks import Card, Heading, Items, Story
 from gateway.archive.content import collect, portable
 from gateway.archive.files import SUMS, ArchiveRefused, check_archive, write_archive
 from gateway.archive.labels import FIELDS, KINDS, said
-from gateway.archive.story import Card, Heading, Items, Story, moment, tell
+from gateway.archive.story import moment, tell
 from gateway.archive.told import Teller, period, who
 from policies.catalogue import load
 from tests.bed import LISE, Bed, bed, professional, served

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connectors import sandbox
 from consent.errors import RightClosed, RightInvalid
-from consent.rights import About
+from consent.rights_law import About
 from consent.states import By
 from gateway import rights
 from gateway.rights import Grounds
