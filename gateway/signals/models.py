@@ -57,5 +57,12 @@ delivery = sa.Table(
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
     ),
+    sa.Index(
+        "ix_signal_delivery_due",
+        "endpoint",
+        "due_at",
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    ),
     sa.Index("ix_signal_delivery_listed", "endpoint", "seq"),
 )

@@ -65,8 +65,8 @@ def _first(now: int) -> sa.ColumnElement[bool]:
 
 def waiting(connection: Connection, now: int) -> bool:
     """Whether a claim may find anything: reads only."""
-    some = sa.select(delivery.c.seq).join_from(delivery, endpoint, endpoint.c.id == delivery.c.endpoint)
-    return connection.execute(some.where(_ready(now), _first(now)).limit(1)).first() is not None
+    some = sa.select(endpoint.c.id).where(_ready(now), _has_work(now)).limit(1)
+    return connection.execute(some).first() is not None
 
 
 def claim(connection: Connection, *, now: int, lease_ms: int, per_endpoint: int, limit: int) -> list[Claimed]:

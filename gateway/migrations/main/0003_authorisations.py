@@ -188,6 +188,13 @@ def _tables() -> None:
     )
     with op.batch_alter_table("signal_delivery", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_signal_delivery_at"), ["at"], unique=False)
+        batch_op.create_index(
+            "ix_signal_delivery_due",
+            ["endpoint", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.create_index(batch_op.f("ix_signal_delivery_endpoint_id"), ["endpoint", "id"], unique=True)
         batch_op.create_index("ix_signal_delivery_listed", ["endpoint", "seq"], unique=False)
         batch_op.create_index(
