@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.execute("UPDATE consent_authorisation SET due = changed_at + 2419200000 WHERE state = 'objection_lodged'")
 
 
-def _tables() -> None:
+def _tables() -> None:  # noqa: PLR0915  a statement per table and index
     """Create and change what the models describe (rendered by Alembic)."""
     op.create_table(
         "consent_confirmation",
