@@ -82,7 +82,7 @@ def portable(content: Mapping[str, Any]) -> dict[str, Any]:
     """What rests on consent: those authorisations, and the entries under them."""
     records = [each for each in content["authorisations"] if each["basis"] in PORTABLE]
     ids = {each["id"] for each in records}
-    entries = [each for each in content["entries"] if each["entry"].get("authorisation") in ids]
+    entries = [each for each in content["entries"] if each["authorisation"] in ids]
     common = {name: content[name] for name in ("format", "made_at", "gateway")}
     return {**common, "kind": "portability", "authorisations": records, "entries": entries}
 
@@ -100,11 +100,13 @@ def _entry(entry: Mapping[str, Any], seal: bytes | None, teller: Teller) -> dict
 
 
 def _place(entries: Sequence[dict[str, Any]], teller: Teller) -> None:
-    """From where each field came: the decision of the same exchange names the line of the catalogue."""
-    permits = {each["entry"]["ref"]: each["entry"]["permits"] for each in entries if "permits" in each["entry"]}
+    """What a release owes to its decision, which has the same reference: by what right, and from where each field."""
+    decided = {each["entry"]["ref"]: each["entry"] for each in entries if "decision" in each["entry"]}
     for each in entries:
+        by = decided.get(each["entry"].get("ref"), each["entry"])
+        each |= {name: by.get(name) for name in ("authorisation", "basis")}
         if each["entry"]["type"].startswith("exchange."):
-            known = permits.get(each["entry"]["ref"], {})
+            known = by.get("permits", {})
             each["from"] = {field: source for field in each["fields"] if (source := teller.source(field, known))}
 
 

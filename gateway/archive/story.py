@@ -171,7 +171,7 @@ class _Writer:
             (self.say("D'où ça vient", "Where it comes from"), ", ".join(sources)),
             (self.say("Ce qui n'est pas parti", "What did not leave"), self._withheld(each["withheld"])),
             (self.say("Pourquoi", "Why"), self.teller.reason(entry["reason"], self.lang) if "reason" in entry else ""),
-            (self.say("Par quel droit", "By what right"), said(words.BASES, entry.get("basis", ""), self.lang)),
+            (self.say("Par quel droit", "By what right"), said(words.BASES, each["basis"] or "", self.lang)),
             (
                 self.say("Prévenus", "Told"),
                 ", ".join(self.teller.party(o, self.lang) for o in entry.get("informed", ())),

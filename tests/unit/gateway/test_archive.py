@@ -182,7 +182,9 @@ async def test_the_portable_part_rests_on_consent_alone(gateway: Bed, tmp_path: 
     assert part == portable(content)
     assert {each["basis"] for each in part["authorisations"]} == {"consent"}
     assert {each["entry"]["org"] for each in part["entries"]} == {"ml-brume"}
-    assert {each["entry"].get("basis") for each in part["entries"]} == {"consent"}
+    assert {each["basis"] for each in part["entries"]} == {"consent"}
+    types = [each["entry"]["type"] for each in part["entries"]]
+    assert [types.count(f"exchange.{name}") for name in ("decided", "released")] == [3, 2]
     assert set(part) == {"format", "kind", "made_at", "gateway", "authorisations", "entries"}
 
 
