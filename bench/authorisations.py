@@ -52,7 +52,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _CLIENTS = 64
 _PER_SECOND = 10  # withdrawals
 _CHUNK = 50_000
-_SAMPLE = 1_000
+_SAMPLE = 500
 _AT_ONCE = 16
 _HERSELF = By(kind="subject", channel="library", method="bench")
 _ASKED = Request(
