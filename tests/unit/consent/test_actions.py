@@ -47,7 +47,7 @@ CASES = {
     ),
     "a public task being examined": (record("public_task", state="objection_lodged"), ("explain",)),
     "a legal obligation": (record("legal_obligation", state="active"), ("explain",)),
-} | {state: (record(state=state), ()) for state in ENDED}  # fmt: skip
+} | {state: (record(state=state), ()) for state in sorted(ENDED)}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
