@@ -252,9 +252,6 @@ contact = Table(
     Column("sealed", LargeBinary, nullable=False),  # JSON {way: address}
     Column("number", String(64), nullable=True, index=True),
     Column("changed_at", BigInteger, nullable=False),
-    Column("due", BigInteger, nullable=True),  # waiting: when it lapses; objected to: when the answer is due
-    Column("reminded_at", BigInteger, nullable=True),  # once at most
-    Column("held_at", BigInteger, nullable=True),  # kept for a dispute since
     Column("entry", BigInteger, nullable=False),
 )
 

@@ -41,9 +41,6 @@ def _tables() -> None:  # noqa: PLR0915  a statement per table and index
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("number", sa.String(length=64), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
-        sa.Column("due", sa.BigInteger(), nullable=True),
-        sa.Column("reminded_at", sa.BigInteger(), nullable=True),
-        sa.Column("held_at", sa.BigInteger(), nullable=True),
         sa.Column("entry", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_consent_contact")),
     )

@@ -357,6 +357,7 @@ def test_python_dash_m_audit_is_the_same_command(given, monkeypatch):
     assert (done.returncode, done.stderr) == (0, "")
     assert "every check made held" in done.stdout
     importlib.import_module("audit.__main__")  # as each of its processes does: nothing runs
+    monkeypatch.delitem(sys.modules, "audit.__main__")
     monkeypatch.setattr(sys, "argv", ["audit", "verify", str(given.home / "nowhere")])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("audit", run_name="__main__")
