@@ -86,7 +86,7 @@ async def test_refuses_sqlite_settings_that_lose_commits(sqlite_log, pragma, nam
     """NORMAL loses the last commits on power loss; the message names the setting."""
     writer = sqlite_log.database
     await writer.write(lambda c: None)
-    writer._writer.connection.driver_connection.execute(f"PRAGMA {pragma}")
+    writer._opened.connection.driver_connection.execute(f"PRAGMA {pragma}")
     with pytest.raises(DurabilityRefused, match=named):
         async with sqlite_log.journal():
             pytest.fail("it started")

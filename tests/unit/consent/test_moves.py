@@ -245,7 +245,7 @@ def test_a_broken_machine_is_caught(flaw):
     """Rule: the properties have teeth: each flaw makes the invariant it breaks fail on some walk."""
     name, broken = BROKEN[flaw]
 
-    @settings(max_examples=1_000, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(max_examples=20_000, database=None, derandomize=True, phases=[Phase.generate])
     @given(WALKS)
     def look(drawn):
         INVARIANTS[name](*drawn, {**RULES, **broken})
