@@ -22,6 +22,8 @@ def public(record: Record, now: int) -> dict[str, Any]:
     """Give the state, what is in force, and the events so far."""
     state = effective_state(record, now)
     state = _TOLD.get(state, state)
+    if record.decided_at is None and state == "invalidated":
+        state = "lapsed"  # a request taken away before its answer: the same word as when nobody answered
     shown = [each for each in record.record["events"] if each["event"] in _SHOWN]
     if record.decided_at is None or record.state == "refused":
         shown = shown[:1]  # of a request: that it was made

@@ -273,6 +273,17 @@ async def test_the_recipient_never_reads_why_or_that_somebody_hesitated(kept):
     assert {name for each in status["events"] for name in each} == {"event", "time"}
 
 
+async def test_a_request_taken_away_reads_like_one_nobody_answered(kept):
+    """Rule: polling says lapsed; the record says nothing else."""
+    subject = await kept.lea()
+    made = await kept.authorisations.request(subject, asked(), by=AGENT, now=NOW)
+    dpo = By(kind="dpo", channel="system", actor="9" * 32)
+    gone = await kept.authorisations.invalidate(
+        made.record.id, subject=subject, reason="purpose_retired", by=dpo, now=NOW + 9
+    )
+    assert history.public(gone.record, NOW + 10)["state"]["id"] == "lapsed"
+
+
 async def test_what_the_clock_ended_is_told_as_ended(kept):
     """Rule: the state is judged when it is read."""
     subject = await kept.lea()
