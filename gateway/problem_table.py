@@ -1,0 +1,373 @@
+"""The table of errors: a row per code (RFC 9457). Its pages and their documentation are made of it (`problems.py`).
+
+A code never changes its meaning; what is not here is nobody's business but the operator's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row: HTTP status, title, what it means, what to do."""
+
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+PROBLEMS: Mapping[str, Problem] = {
+    # the request itself
+    "malformed_request": Problem(
+        422,
+        "The request cannot be read",
+        "The body is not the JSON object this endpoint takes. `errors` points at each mistake.",
+        "Compare the body with the OpenAPI description and correct the members named in `errors`.",
+    ),
+    "body_too_large": Problem(
+        413, "The body is too large", "Bodies are at most 64 KiB.", "Split the request: one person per exchange."
+    ),
+    "unsupported_media_type": Problem(
+        415, "Only application/json is read", "The Content-Type is not application/json.", "Send JSON and say so."
+    ),
+    "not_found": Problem(404, "Nothing here", "No such address on this gateway.", "Check the path and the method."),
+    "method_not_allowed": Problem(
+        405, "Not with this method", "The address exists, the method does not.", "See `Allow` in the answer's headers."
+    ),
+    "idempotency_key_invalid": Problem(
+        422,
+        "The Idempotency-Key is not usable",
+        "It must be 8 to 128 characters among letters, digits, `-`, `_`, `.`, `:`.",
+        "Send a fresh UUID for each exchange.",
+    ),
+    "idempotency_key_reused": Problem(
+        409,
+        "This Idempotency-Key was used for another request",
+        "The same key came earlier with another body; nothing was done.",
+        "Use a new key for a new request; repeat the same body to repeat a request.",
+    ),
+    # who asks
+    "invalid_token": Problem(
+        401,
+        "The access token is missing or not valid",
+        "No token, an expired, revoked, forged or foreign one, or one for another audience (RFC 6750 §3.1).",
+        "Ask `/oauth/token` for a new token and send it in `Authorization: Bearer`.",
+    ),
+    "token_missing": Problem(
+        401,
+        "No access token",
+        "The request carries no `Authorization: Bearer` header.",
+        "Ask `/oauth/token` for a token; tokens travel in that header only.",
+    ),
+    "invalid_request": Problem(
+        400,
+        "The Authorization header cannot be read",
+        "Exactly one Authorization header with one Bearer token is expected.",
+        "Send one header with one token.",
+    ),
+    "insufficient_scope": Problem(
+        403,
+        "The token lacks a scope",
+        "Each dataset has a scope `data:<dataset>`; other endpoints name theirs in `scope` of the challenge.",
+        "Ask the token endpoint for the missing scope; if it refuses, ask the operator to register it.",
+    ),
+    "actor_required": Problem(
+        403,
+        "No professional is named",
+        "Every exchange names the professional behind it, or a batch job declared by the partner.",
+        "Exchange a signed assertion about the professional (RFC 8693), or send `batch_job` with a declared name.",
+    ),
+    "batch_job_unknown": Problem(
+        403,
+        "This batch job is not declared",
+        "`batch_job` is not in the partner's registration, or came with a professional's token.",
+        "Ask the operator to declare the job, or leave `batch_job` out.",
+    ),
+    # what is asked
+    "purpose_unknown": Problem(
+        422,
+        "This purpose is not in the catalogue",
+        "The purpose is mandatory, taken from a closed list, and never guessed.",
+        "Read `GET /v1/catalogue`: it lists the purposes open to you.",
+    ),
+    "unknown_name": Problem(
+        422,
+        "A dataset or field is not in the vocabulary",
+        "`errors` points at the first name that does not exist.",
+        "Read `GET /v1/catalogue`: it lists datasets and fields.",
+    ),
+    "fields_not_open": Problem(
+        403,
+        "These fields are not open to you for this purpose",
+        "A request covers at most what your line of the catalogue covers; `fields` names the others.",
+        "Ask for less, or ask the consortium to change the catalogue.",
+    ),
+    "entry_too_large": Problem(
+        422,
+        "Too many fields for one exchange",
+        "The journal's entry would hold more names than its 4 KiB; nothing was released.",
+        "Ask for the datasets in two exchanges.",
+    ),
+    "person_unknown": Problem(
+        404,
+        "This person is not known under that name",
+        "No person is linked for you under this pseudonym or reference.",
+        "Link the person first with `POST /v1/subjects`.",
+    ),
+    "subject_ambiguous": Problem(
+        409,
+        "These identifiers belong to several persons",
+        "Nothing was linked: the gateway never guesses who is meant.",
+        "Check the identifiers with the person, then send only those that are certain.",
+    ),
+    "subject_erased": Problem(
+        410, "This person's key was destroyed", "The person's data can no longer be exchanged.", "Stop asking."
+    ),
+    "contended": Problem(
+        409,
+        "The same person is being changed by others",
+        "Several partners changed the same person at once; nothing was done.",
+        "Repeat the request.",
+    ),
+    "reference_conflict": Problem(
+        409,
+        "This reference already names another person",
+        "One reference names one person of yours.",
+        "Use another reference, or ask the operator to correct the link.",
+    ),
+    "identifier_invalid": Problem(
+        422,
+        "An identifier has not the right form",
+        "`errors` points at it; the value is not echoed.",
+        "Check length, characters and key of the identifier.",
+    ),
+    "identifier_not_accepted": Problem(
+        403,
+        "This kind of identifier is not accepted from you",
+        "The NIR may be sent only by partners registered with the scope `subjects:nir` (decree 2019-341).",
+        "Leave the identifier out, or ask the operator to register the scope.",
+    ),
+    # the decision
+    "exchange_denied": Problem(
+        403,
+        "The exchange is not permitted",
+        "No field asked for may be released. `reasons` says why, as far as it does not reveal the person.",
+        "Follow the reasons: ask for the authorisation, another purpose or other fields. Do not repeat unchanged.",
+    ),
+    "epoch_changed": Problem(
+        409,
+        "The person's choices changed meanwhile",
+        "Between the decision and the release something of the person's changed; nothing was released.",
+        "Repeat the exchange: it is decided again on the new state.",
+    ),
+    "authorisation_expired": Problem(
+        409,
+        "The authorisation ended meanwhile",
+        "It expired between the decision and the release; nothing was released.",
+        "Ask for a new authorisation.",
+    ),
+    "frequency_exceeded": Problem(
+        429,
+        "The number of exchanges allowed is used up",
+        "The catalogue or the person limits how often this may be asked.",
+        "Wait for the next period; a repeat with the same Idempotency-Key does not count again.",
+    ),
+    "request_pending": Problem(
+        409,
+        "A request is already waiting for the person",
+        "At most one request waits per person, purpose and partner.",
+        "Wait for the answer.",
+    ),
+    "request_too_soon": Problem(
+        409,
+        "The person has answered this lately",
+        "After a refusal the same request is not put again for 90 days.",
+        "Do not press the person; come back later.",
+    ),
+    "authorisation_exists": Problem(
+        409,
+        "An authorisation already stands",
+        "For this person, purpose and partner an authorisation is in force, or an objection is being examined.",
+        "Use it; nothing needs to be asked.",
+    ),
+    "authorisation_unknown": Problem(
+        404, "No such authorisation", "This person has no authorisation of that id.", "Check the id."
+    ),
+    "nothing_given": Problem(
+        409,
+        "Nothing was given under this authorisation",
+        "A receipt is of what was given; this request waits, lapsed or got no.",
+        "Read the request's answer first.",
+    ),
+    "record_altered": Problem(
+        500,
+        "This record is not what was given",
+        "Its stored bytes no longer have the digest they were given with; nothing of it is shown.",
+        "Tell the operator: the journal and your receipt prove what was given.",
+    ),
+    "terms_unknown": Problem(
+        409,
+        "This request was made under terms that were not kept",
+        "It was asked under a catalogue this gateway has not stored: what was given could not be shown again later.",
+        "Make a new request.",
+    ),
+    "already_withdrawn": Problem(
+        409, "Already withdrawn", "It had been withdrawn before; the withdrawal stands.", "Nothing is left to do."
+    ),
+    "request_lapsed": Problem(
+        409, "The request has lapsed", "It waited longer than seven days for an answer.", "Make a new request."
+    ),
+    "fields_not_requested": Problem(
+        422,
+        "The answer goes beyond the request",
+        "A field was given that had not been asked for.",
+        "Give only fields of the request.",
+    ),
+    "state_conflict": Problem(
+        409,
+        "Not possible in the present state",
+        "The authorisation is not in a state that allows this.",
+        "Read its present state first.",
+    ),
+    "purpose_not_open": Problem(
+        403,
+        "This purpose is not open to you",
+        "The catalogue holds no active exchange for you and this purpose.",
+        "Read `GET /v1/catalogue`.",
+    ),
+    # on a person's behalf
+    "assistance_incomplete": Problem(
+        422,
+        "What this answer rests on is missing",
+        "Each channel asks for its own: the person present, a witness, a code, a signed paper. `missing` names it.",
+        "See the table in docs/how-to/ask-a-person.md; taking back never asks for more than giving did.",
+    ),
+    "witness_refused": Problem(
+        403,
+        "The witness is the same professional",
+        "A witness is a second professional, with a token of their own.",
+        "Ask a colleague to sign in, or let the person confirm by a code.",
+    ),
+    "code_refused": Problem(
+        403,
+        "This code does not confirm this",
+        "Wrong, used, older than ten minutes, tried five times, or asked for another answer: one word for all.",
+        "Check the digits with the person, or send a new code for the very answer you note.",
+    ),
+    "codes_spent": Problem(
+        429,
+        "Too many codes for one day",
+        "A person is sent five codes within 24 hours at most.",
+        "Note the answer with a witness, or come back tomorrow.",
+    ),
+    "contact_missing": Problem(
+        409,
+        "No number to send a code to",
+        "The person has given the gateway no number; a professional cannot give one for them.",
+        "Note the answer with a witness.",
+    ),
+    "message_not_sent": Problem(
+        503, "The message was not sent", "No messenger is configured, or it failed.", "Repeat later, or use a witness."
+    ),
+    "mandate_refused": Problem(
+        403,
+        "No mandate covers this",
+        "Unknown, over, for another person or purpose, or one that needs the person present: one word for all.",
+        "Check the mandate and its dates; the person can always answer themselves.",
+    ),
+    # being told
+    "webhook_unknown": Problem(
+        404,
+        "No such webhook, or no such event",
+        "You have no webhook of that id, or nothing of that id was to be delivered to it.",
+        "Read `GET /v1/webhooks` and its deliveries; events older than the time of replay are gone.",
+    ),
+    "webhook_limit": Problem(
+        409, "No more webhooks", "A partner has at most eight.", "Delete one that is not used any more."
+    ),
+    "webhook_address_refused": Problem(
+        422,
+        "Not an address signals are sent to",
+        "It must be https, without credentials or fragment, and its name must lead to public addresses only.",
+        "Correct the address; `errors` holds the reason.",
+    ),
+    # the journal
+    "not_published": Problem(
+        404,
+        "Not published",
+        "No checkpoint that is served covers what was asked, or the log has no such year.",
+        "Read `/log/checkpoint` first, and ask for what lies within its size.",
+    ),
+    "pruned": Problem(
+        410,
+        "Removed when its time was over",
+        "These entries were pruned, as the log announces (`log.pruned`); their hashes and proofs stay.",
+        "Ask for the receipt of the entry, or for the tiles of hashes.",
+    ),
+    # being a witness
+    "submission_malformed": Problem(
+        400,
+        "Not a submission to a witness",
+        "The body is not `old <size>`, up to 63 hashes, an empty line and a checkpoint (C2SP tlog-witness).",
+        "Compare the body with the norm; the old size is never above the checkpoint's.",
+    ),
+    "log_key_missing": Problem(
+        403,
+        "Not signed by a key of this log",
+        "No key this witness trusts for the origin has signed, or a signature in its name does not hold.",
+        "Give the operator of the witness the log's public key, also before it changes.",
+    ),
+    "log_unknown": Problem(
+        404,
+        "Not a log of this witness",
+        "The origin is not in the file of logs this gateway follows, or nothing of it was cosigned yet.",
+        "Ask the operator of the witness to add the log.",
+    ),
+    "inconsistent_checkpoint": Problem(
+        422,
+        "Not a continuation",
+        "The checkpoint does not continue the one cosigned last: the proof is wrong, or the log has two histories.",
+        "Compare the log with the checkpoint this witness shows; see the runbook of the witness.",
+    ),
+    "too_many_requests": Problem(
+        429, "Too often", "This address has called too often within a short time.", "Repeat after `Retry-After`."
+    ),
+    # what failed
+    "sources_unavailable": Problem(
+        503,
+        "No source answered",
+        "Every institution asked was unavailable; nothing was released, the journal says so.",
+        "Repeat after `retry_after` seconds.",
+    ),
+    "journal_busy": Problem(
+        503, "Too much is waiting", "The journal takes no more entries now; nothing was released.", "Repeat shortly."
+    ),
+    "journal_unavailable": Problem(
+        503,
+        "The journal cannot be written",
+        "Without its entry nothing leaves.",
+        "Repeat later; the operator has been told.",
+    ),
+    "clock_behind": Problem(
+        503,
+        "The clock has gone back",
+        "Entries would be dated before those they follow; nothing was written, nothing leaves.",
+        "Repeat later; the operator has been told.",
+    ),
+    "release_stopped": Problem(
+        503,
+        "Releases are stopped",
+        "The journal's checkpoints are late: what is not provable does not leave.",
+        "Repeat later; the operator has been told.",
+    ),
+    "store_unavailable": Problem(
+        503, "The database does not answer", "Nothing was released.", "Repeat later; the operator has been told."
+    ),
+    "internal_error": Problem(
+        500,
+        "The gateway failed",
+        "An unforeseen error; nothing was released.",
+        "Quote `instance` to the operator.",
+    ),
+}
