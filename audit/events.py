@@ -6,10 +6,11 @@ Refuses to quote: an error names the type and, when it is one of ours, the membe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from audit import forms
+from audit.access_events import ACCESS_EVENTS
 from audit.errors import EntryInvalid
+from audit.event import Event
 from audit.forms import Form, list_of, map_of, one_of
 
 VERSION = 1
@@ -26,20 +27,6 @@ _STATES = map_of(
            "rate_limited", "drift"),
 )  # fmt: skip
 _BASIS = one_of("consent", "explicit_consent", "public_task", "legal_obligation")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One type of entry; `subject` tells whether a subject tag is required, allowed or refused."""
-
-    required: Mapping[str, Form]
-    optional: Mapping[str, Form] = field(default_factory=dict)
-    subject: str = "refused"
-
-    @property
-    def members(self) -> Mapping[str, Form]:
-        """Every member the caller may give."""
-        return {**self.required, **self.optional}
 
 
 _USE = one_of("log", "receipt", "witness")
@@ -237,6 +224,7 @@ EVENTS: Mapping[str, Event] = {
         {"states": _STATES, "actor": forms.actor, "epoch": forms.count, "catalogue": forms.hex256},
         subject="allowed",
     ),
+    **ACCESS_EVENTS,
 }
 
 STARTS = frozenset({"given", "activated", "renewed", "resumed", "overridden"})
