@@ -13,7 +13,7 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from gateway.signals.addresses import AddressRefused, guarded_socket, normal, plain_socket
+from gateway.addresses import AddressRefused, guarded_socket, normal, plain_socket
 
 Word = Literal[
     "acknowledged", "gone", "redirected", "refused", "timed_out", "tls_failed", "address_refused", "unreachable"

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit.store import Store
+from gateway.addresses import check
 from gateway.signals import event, signing
-from gateway.signals.addresses import check
 from gateway.signals.models import delivery, endpoint
 from gateway.signals.queue import Claimed
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.signals import addresses, client
-from gateway.signals.addresses import AddressRefused, check, guarded_socket, normal, public
+from gateway import addresses
+from gateway.addresses import AddressRefused, check, guarded_socket, normal, public
+from gateway.signals import client
 from gateway.signals.client import SignalClient
 from tests.receivers import receiving
 

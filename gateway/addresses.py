@@ -1,4 +1,4 @@
-"""Where signals may be sent: https to public addresses, so that nobody makes the gateway knock at its own network.
+"""Where a partner may make us call (signals, its keys): https to public addresses, never into our own network.
 
 Checked twice: at registration, where the name is resolved to tell the partner at once, and on each connection, on the
 very address it is made to, so that a name which resolves differently later gets nowhere (SSRF, DNS rebinding). Hosts of
@@ -19,7 +19,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class AddressRefused(Exception):  # noqa: N818  a refusal is an answer, not a fault
-    """Not an address signals are sent to; `reason` is a code."""
+    """Not an address we call for a partner; `reason` is a code."""
 
     code = "webhook_address_refused"
 
