@@ -2,6 +2,30 @@
 
 from collections.abc import Mapping
 
+from audit import forms
 from audit.event import Event
+from audit.forms import Form, list_of, one_of
 
-ACCESS_EVENTS: Mapping[str, Event] = {}
+_PERSON = one_of("subject", "representative")
+_HELPED: Mapping[str, Form] = {"mandate": forms.hex128}
+
+ACCESS_EVENTS: Mapping[str, Event] = {
+    # the person looked at what one organisation would see: no value, and nothing went there
+    "person.previewed": Event(
+        {"org": forms.slug, "purpose": forms.purpose, "authorisation": forms.hex128, "by": _PERSON},
+        {
+            "catalogue": forms.hex256,
+            "sources": list_of(forms.slug),
+            "fields": list_of(forms.field),
+            **_HELPED,
+        },
+        subject="required",
+    ),
+    # the person says that an access was not right; the text stays sealed beside it
+    "access.reported": Event(
+        {"report": forms.hex128, "org": forms.slug, "entry": forms.count, "by": _PERSON},
+        {"reason": one_of("unknown_organisation", "unknown_purpose", "not_asked", "too_much", "other"), **_HELPED},
+        subject="required",
+    ),
+    "access.answered": Event({"report": forms.hex128}, {"org": forms.slug, "actor": forms.actor}),
+}

@@ -23,7 +23,7 @@ from audit.canonical import Json
 from audit.commitments import commit_all, new_seed
 from audit.ids import new_id
 from audit.journal import Draft
-from connectors.base import Ask, Fetched, Outcome
+from connectors.base import Ask, AskActor, Fetched, Outcome
 from consent.errors import PersonUnknown
 from consent.guards import EpochGuard, SubjectRef
 from consent.queries import Snapshot
@@ -87,7 +87,8 @@ async def exchange(
     if not decision.granted:
         line["reasons"] = sorted(decision.denials())
         raise Refusal("exchange_denied", reasons=sorted(decision.told()), entry=appended.index)
-    fetched = await _fetch(services, case, decision, person)  # e
+    sirets = dict.fromkeys(decision.sources, caller.partner.siret)
+    fetched = await fetch(services, decision, person, actor=who.ask, sirets=sirets)  # e
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
     minimised = minimise(decision, records, services.catalogue)  # f
     states, hidden = answer.states(decision, fetched, minimised), answer.withheld(decision, minimised)
@@ -190,8 +191,13 @@ def _decided(case: _Case, decision: Decision, person: Snapshot) -> dict[str, Jso
     return members
 
 
-async def _fetch(services: Services, case: _Case, decision: Decision, person: Snapshot) -> dict[str, Fetched]:
-    """What each source answered, by dataset; each source is given only the identifiers it declares to need."""
+async def fetch(
+    services: Services, decision: Decision, person: Snapshot, *, actor: AskActor, sirets: Mapping[str, str]
+) -> dict[str, Fetched]:
+    """What each source answered, by dataset; each source is given only the identifiers it declares to need.
+
+    `sirets`: per source, the organisation it is told the answer is for.
+    """
     known = person.identifiers()
     asks: dict[str, Ask] = {}
     for source, fields in decision.sources.items():
@@ -199,8 +205,8 @@ async def _fetch(services: Services, case: _Case, decision: Decision, person: Sn
         asks[source] = Ask(
             fields=fields,
             identifiers={kind: value for kind, value in known.items() if kind in kinds},
-            actor=case.who.ask,
-            recipient_siret=case.caller.partner.siret,
+            actor=actor,
+            recipient_siret=sirets[source],
         )
     deadline = time.monotonic() + services.deadline  # the loop's time
     answers = await services.registry.fetch(asks, deadline=deadline)

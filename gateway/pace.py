@@ -11,7 +11,7 @@ from collections import OrderedDict
 class Pace:
     """Token buckets by address."""
 
-    def __init__(self, *, burst: int = 40, per_second: int = 10, addresses: int = 4_096) -> None:
+    def __init__(self, *, burst: int = 40, per_second: float = 10, addresses: int = 4_096) -> None:
         self._burst = burst
         self._per_second = per_second
         self._addresses = addresses

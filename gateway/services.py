@@ -75,6 +75,7 @@ class Services:
     witnessing: Witnessing | None
     witness: Witness | None
     pace: Pace
+    looks: Pace
     timestamping: Timestamping | None
     log: PublishedLog
     readings: Readings
@@ -167,6 +168,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             witness=_witness(settings, store, secrets),
             timestamping=_timestamping(settings, store),
             pace=Pace(),
+            looks=Pace(burst=12, per_second=12 / 3_600),
             readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},

@@ -98,6 +98,14 @@ EVENTS: Mapping[str, Words] = {
     ),
     "mandate.ended": ("Une personne ne peut plus agir pour vous.", "Somebody may no longer act for you."),
     "erasure.executed": ("Vos informations ont été effacées d'ici.", "Your information was erased from here."),
+    "person.previewed": (
+        "Vous avez regardé ce que {org} peut voir.",
+        "You looked at what {org} can see.",
+    ),
+    "access.reported": (
+        "Vous avez signalé une ligne sur {org}.",
+        "You reported a line about {org}.",
+    ),
     "log.read": (
         "La liste de ce qui vous concerne a été lue, pour vous la donner.",
         "The list of what concerns you was read, to give it to you.",

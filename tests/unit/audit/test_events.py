@@ -69,6 +69,14 @@ SAMPLES = {
         "by": "professional", "actor": TAG,
     },
     "mandate.ended": {"mandate": ID, "by": "dpo", "actor": TAG},
+    "person.previewed": {
+        "org": "ml-brume", "purpose": "support.youth", "authorisation": ID, "by": "subject", "catalogue": DIGEST,
+        "sources": ["caf-brume"], "fields": ["rsa.since"], "mandate": ID,
+    },
+    "access.reported": {
+        "report": ID, "org": "ml-brume", "entry": 41, "by": "representative", "reason": "not_asked", "mandate": ID,
+    },
+    "access.answered": {"report": ID, "org": "ml-brume", "actor": TAG},
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
