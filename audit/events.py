@@ -117,6 +117,10 @@ EVENTS: Mapping[str, Event] = {
             "roles": list_of(one_of("source", "recipient", "controller", "processor")),
             "keys": list_of(forms.thumbprint),
             "batches": list_of(forms.slug),
+            "binding": one_of("dpop", "mtls", "bearer"),
+            "certificates": list_of(forms.thumbprint),  # digests of what is expected of them
+            "redirects": list_of(forms.thumbprint),  # digests of the addresses
+            "keys_at": forms.thumbprint,  # digest of the address
         },
     ),
     "key.registered": Event(

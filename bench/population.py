@@ -93,7 +93,7 @@ async def _populate(settings: Settings, people: int) -> Population:
         key = new_key(_KID)
         scopes = [name for name in services.server.scopes_supported if name.startswith("data:")]
         asking = [*scopes, "authorisations:request", "authorisations:answer"]
-        partner = await register(services, name=PARTNER, siret=SIRET, jwks=key.jwks(), scopes=asking)
+        partner = await register(services, name=PARTNER, siret=SIRET, jwks=key.jwks(), scopes=asking, binding="bearer")
         caller = Caller(partner=partner, scopes=frozenset(asking), actor=LISE, token_id=_KID)
         numbers = iter(range(people))
         pseudonyms: dict[str, list[str]] = {purpose: [] for purpose in GIVEN}

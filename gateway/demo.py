@@ -100,7 +100,7 @@ class Story:
         async with open_services(self.settings) as services:
             siret = services.catalogue.parties[PARTNER].siret
             jwks = json.loads((HOME / "ml-brume.jwks.json").read_text("utf-8"))
-            await register(services, name=PARTNER, siret=siret, jwks=jwks, scopes=SCOPES)
+            await register(services, name=PARTNER, siret=siret, jwks=jwks, scopes=SCOPES, binding="bearer")
         self.processes.start("gateway", "serve")
         await self.processes.ready("gateway", "/livez")
         self.expect("the gateway is ready", (await self.get("/readyz"))["ready"] is True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -18,18 +19,17 @@ async def add(
     *,
     name: str,
     siret: str,
-    jwks: Path,
+    jwks: Path | None,
     scopes: Sequence[str],
-    title: str = "",
-    batch_jobs: Sequence[str] = (),
+    **more: Any,
 ) -> None:
     """Register from files and arguments; raises PartnerInvalid or PartnerExists, and then nothing is registered."""
     try:
-        keys = json.loads(jwks.read_text("utf-8"))
+        keys = None if jwks is None else json.loads(jwks.read_text("utf-8"))
     except (OSError, ValueError):
         raise PartnerInvalid("jwks", f"{jwks} cannot be read as JSON") from None
     async with open_services(settings) as services:
-        await register(services, name=name, siret=siret, jwks=keys, scopes=scopes, title=title, batch_jobs=batch_jobs)
+        await register(services, name=name, siret=siret, jwks=keys, scopes=scopes, **more)
 
 
 async def register(
@@ -37,12 +37,12 @@ async def register(
     *,
     name: str,
     siret: str,
-    jwks: object,
+    jwks: object = None,
     scopes: Sequence[str],
     title: str = "",
-    batch_jobs: Sequence[str] = (),
+    **more: Any,
 ) -> Partner:
-    """Register on running services."""
+    """Register on running services; `more` are the other members of `new_partner`."""
     party = services.catalogue.parties.get(name)
     if party is None:
         raise PartnerInvalid("id", "is not an institution of the catalogue")
@@ -53,7 +53,7 @@ async def register(
         raise PartnerInvalid("scopes", f"unknown: {', '.join(unknown)}")
     now = services.clock()
     registered = new_partner(
-        id=name, name=title or party.name["fr"], siret=siret, scopes=scopes, jwks=jwks, batch_jobs=batch_jobs, now=now
+        id=name, name=title or party.name["fr"], siret=siret, scopes=scopes, jwks=jwks, now=now, **more
     )
 
     def change(connection: Connection, _index: int) -> None:

@@ -71,7 +71,9 @@ class Bed:
     people: Mapping[str, Person] = field(default_factory=load_people)
     keys: dict[str, ClientKey] = field(default_factory=dict)
 
-    async def partner(self, name: str, *, scopes: Sequence[str] | None = None, batch_jobs: Sequence[str] = ()) -> None:
+    async def partner(
+        self, name: str, *, scopes: Sequence[str] | None = None, batch_jobs: Sequence[str] = (), binding: str = "bearer"
+    ) -> None:
         """Register an institution of the catalogue as a partner, with a key of its own."""
         self.keys[name] = new_key(f"{name}-1")
         await register(
@@ -79,6 +81,7 @@ class Bed:
             name=name,
             siret=self.services.catalogue.parties[name].siret,
             jwks=self.keys[name].jwks(),
+            binding=binding,
             scopes=scopes or self.services.server.scopes_supported,
             batch_jobs=batch_jobs,
         )

@@ -1,7 +1,7 @@
 """`passerelle partner …`: partner systems that may ask for tokens."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,10 +14,20 @@ partner = typer.Typer(no_args_is_help=True, help="Partner systems that may ask f
 def partner_add(
     name: Annotated[str, typer.Argument(help="Id of the institution in the catalogue, e.g. ml-brume.")],
     siret: Annotated[str, typer.Option(help="SIRET of the institution, 14 digits.")],
-    jwks: Annotated[Path, typer.Option(help="File of its public keys (RFC 7517 set).")],
     scope: Annotated[list[str], typer.Option(help="Scope it may ask for; repeat for each.")],
+    jwks: Annotated[Path | None, typer.Option(help="File of its public keys (RFC 7517 set).")] = None,
+    jwks_uri: Annotated[
+        str | None, typer.Option(help="Address where it publishes its keys, instead of --jwks.")
+    ] = None,
     title: Annotated[str, typer.Option(help="Name people read; the catalogue's when left out.")] = "",
     batch_job: Annotated[list[str] | None, typer.Option(help="Batch job it declares; repeat for each.")] = None,
+    binding: Annotated[
+        str, typer.Option(help="What its tokens are bound to: dpop, mtls, or bearer (nothing).")
+    ] = "dpop",
+    certificate: Annotated[
+        list[str] | None, typer.Option(help="For mtls: san_dns:…, subject_dn:… or sha256:…; repeat for each.")
+    ] = None,
+    redirect_uri: Annotated[list[str] | None, typer.Option(help="Where people come back to; repeat for each.")] = None,
 ) -> None:
     """Register a partner system.
 
@@ -25,7 +35,13 @@ def partner_add(
     """
     from gateway.partners import add
 
-    run(add(settings(), name=name, siret=siret, jwks=jwks, scopes=scope, title=title, batch_jobs=batch_job or []))
+    more: dict[str, Any] = {
+        "batch_jobs": batch_job or (),
+        "certificates": certificate or (),
+        "redirect_uris": redirect_uri or (),
+    }
+    more |= {"title": title, "binding": binding, "jwks_uri": jwks_uri}
+    run(add(settings(), name=name, siret=siret, jwks=jwks, scopes=scope, **more))
     typer.echo(f"{name} is registered.", err=True)
 
 

@@ -24,7 +24,12 @@ partner = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("binding", sa.String(8), nullable=False),
+    sa.Column("certificates", sa.JSON, nullable=False),
+    sa.Column("jwks_uri", sa.Text, nullable=True),
+    sa.Column("redirect_uris", sa.JSON, nullable=False),
     sa.CheckConstraint("status IN ('active', 'suspended')", name="status"),
+    sa.CheckConstraint("binding IN ('dpop', 'mtls', 'bearer')", name="binding"),
 )
 
 used_jti = sa.Table(

@@ -5,6 +5,7 @@ change of that entry, so that both are durable or neither is. Refuses to hold a 
 public keys only.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from sqlalchemy import Connection, Row
 
 from audit.canonical import Json
 from audit.store import Store
+from gateway.oauth import bindings
 from gateway.oauth import jwks as key_sets
+from gateway.oauth.bindings import Binding
 from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
-from gateway.oauth.jose import VerificationKey
+from gateway.oauth.jose import VerificationKey, encode
 from gateway.oauth.models import insert_ignoring
 from gateway.oauth.models import partner as table
 from gateway.oauth.siret import is_siret
@@ -42,6 +45,10 @@ class Partner:
     batch_jobs: frozenset[str]
     status: str
     created_at: int
+    binding: Binding
+    certificates: tuple[str, ...] = ()
+    jwks_uri: str | None = None
+    redirect_uris: tuple[str, ...] = ()
     keys: Mapping[str, VerificationKey] = field(repr=False, compare=False)
 
     @property
@@ -61,11 +68,18 @@ def new_partner(
     name: str,
     siret: str,
     scopes: Collection[str],
-    jwks: object,
+    jwks: object = None,
     batch_jobs: Collection[str] = (),
+    binding: str = "dpop",
+    certificates: Collection[str] = (),
+    jwks_uri: str | None = None,
+    redirect_uris: Collection[str] = (),
     now: int,
 ) -> Partner:
-    """A registration that keeps every rule, or `PartnerInvalid`. Writes nothing."""
+    """A registration that keeps every rule, or `PartnerInvalid`. Writes nothing.
+
+    Keys are given here (`jwks`) or published by the partner (`jwks_uri`), not both (RFC 7591 §2).
+    """
     if not is_partner_id(id):
         raise PartnerInvalid("id", "must be 2 to 41 lower-case letters, digits or single hyphens, a letter first")
     if not 1 <= len(name) <= 120 or not name.isprintable() or name != name.strip():
@@ -76,10 +90,15 @@ def new_partner(
         raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names such as data:rsa")
     if len(batch_jobs) > MAX_BATCH_JOBS or not all(_SLUG.fullmatch(job) for job in batch_jobs):
         raise PartnerInvalid("batch_jobs", f"must be at most {MAX_BATCH_JOBS} slugs")
-    kept = key_sets.check(jwks)
+    if jwks is not None and jwks_uri is not None:
+        raise PartnerInvalid("jwks_uri", "must not be given beside jwks")
+    kept = key_sets.check(jwks) if jwks_uri is None else []
+    bound, expected = bindings.check_binding(binding, certificates)
     return Partner(
         id=id, name=name, siret=siret, scopes=frozenset(scopes), jwks=tuple(kept), batch_jobs=frozenset(batch_jobs),
-        status=ACTIVE, created_at=now, keys=key_sets.load(kept),
+        status=ACTIVE, created_at=now, binding=bound, certificates=expected,
+        jwks_uri=bindings.check_jwks_uri(jwks_uri), redirect_uris=bindings.check_redirect_uris(redirect_uris),
+        keys=key_sets.load(kept),
     )  # fmt: skip
 
 
@@ -95,6 +114,10 @@ def insert_partner(connection: Connection, partner: Partner) -> None:
         "status": partner.status,
         "created_at": partner.created_at,
         "changed_at": partner.created_at,
+        "binding": partner.binding,
+        "certificates": list(partner.certificates),
+        "jwks_uri": partner.jwks_uri,
+        "redirect_uris": list(partner.redirect_uris),
     }
     statement = insert_ignoring(connection.dialect.name, table).returning(table.c.id)
     if connection.execute(statement, [row]).first() is None:
@@ -102,14 +125,18 @@ def insert_partner(connection: Connection, partner: Partner) -> None:
 
 
 def journal_members(partner: Partner) -> dict[str, Json]:
-    """The members of the entry `partner.registered` that goes with `insert_partner`."""
-    return {
+    """The members of the entry `partner.registered` that goes with `insert_partner`; addresses as digests."""
+    members: dict[str, Json] = {
         "org": partner.id,
         "siret": partner.siret,
         "scopes": sorted(partner.scopes),
         "keys": [key_sets.thumbprint(key) for key in partner.jwks],
         "batches": sorted(partner.batch_jobs),
+        "binding": partner.binding,
     }
+    lists = {"certificates": partner.certificates, "redirects": partner.redirect_uris}
+    members |= {name: [_digest(each) for each in texts] for name, texts in lists.items() if texts}
+    return members | ({} if partner.jwks_uri is None else {"keys_at": _digest(partner.jwks_uri)})
 
 
 async def register(store: Store, partner: Partner) -> None:
@@ -140,8 +167,14 @@ def _partner(row: Row[Any]) -> Partner:
     keys = row.jwks["keys"]
     return Partner(
         id=row.id, name=row.name, siret=row.siret, scopes=frozenset(row.scopes), jwks=tuple(keys),
-        batch_jobs=frozenset(row.batch_jobs), status=row.status, created_at=row.created_at, keys=key_sets.load(keys),
+        batch_jobs=frozenset(row.batch_jobs), status=row.status, created_at=row.created_at, binding=row.binding,
+        certificates=tuple(row.certificates), jwks_uri=row.jwks_uri, redirect_uris=tuple(row.redirect_uris),
+        keys=key_sets.load(keys),
     )  # fmt: skip
+
+
+def _digest(text: str) -> str:
+    return encode(hashlib.sha256(text.encode("utf-8")).digest())
 
 
 class Partners:

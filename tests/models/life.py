@@ -103,7 +103,9 @@ class Town:
         for partner in LINES:
             scopes = self.services[0].server.scopes_supported
             key, party = new_key(f"{partner}-1"), self.services[0].catalogue.parties[partner]
-            known = await register(self.services[0], name=partner, siret=party.siret, jwks=key.jwks(), scopes=scopes)
+            known = await register(
+                self.services[0], name=partner, siret=party.siret, jwks=key.jwks(), scopes=scopes, binding="bearer"
+            )
             caller = Caller(partner=known, scopes=frozenset(scopes), actor=professional("referent"), token_id="t")
             self.callers[partner], self.bed.keys[partner] = caller, key
             token = await self.bed.token(partner, professional=professional("referent"))

@@ -45,7 +45,8 @@ SAMPLES = {
     "catalogue.activated": {"catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"]},
     "partner.registered": {
         "org": "ml-brume", "siret": "13002526500013", "scopes": ["exchanges:write", "support.youth"],
-        "roles": ["recipient"], "keys": ["A" * 43], "batches": ["nightly-orientation"],
+        "roles": ["recipient"], "keys": ["A" * 43], "batches": ["nightly-orientation"], "binding": "mtls",
+        "certificates": ["A" * 43], "redirects": ["A" * 43], "keys_at": "A" * 43,
     },
     "key.registered": {"use": "partner", "key": "A" * 43, "org": "ml-brume", "alg": "ES256"},
     "subject.linked": {"org": "ml-brume", "kinds": ["ft_number"], "actor": TAG, "epoch": 0},

@@ -225,11 +225,11 @@ class build:  # noqa: N801  used as a function
         for partner in (
             new_partner(
                 id="ml-brume", name="Mission locale de la Brume", siret="12345678200010", jwks={"keys": own},
-                scopes=["data:rsa", "data:c2s", "subjects"], batch_jobs=["nightly"], now=NOW,
+                scopes=["data:rsa", "data:c2s", "subjects"], batch_jobs=["nightly"], binding="bearer", now=NOW,
             ),
             new_partner(
                 id="siae-brume", name="Les Ateliers de la Brume", siret="98765432400019",
-                jwks=self.keys["siae"].jwks(), scopes=["data:rqth"], now=NOW,
+                jwks=self.keys["siae"].jwks(), scopes=["data:rqth"], binding="bearer", now=NOW,
             ),
         ):  # fmt: skip
             await register(self.database, partner)

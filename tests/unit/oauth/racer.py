@@ -31,7 +31,8 @@ def clock() -> int:
 async def prepare(store, folder: Path) -> None:
     key = new_key("k1")
     await register(store, new_partner(
-        id="ml-brume", name="Mission locale", siret="12345678200010", scopes=["data:rsa"], jwks=key.jwks(), now=clock(),
+        id="ml-brume", name="Mission locale", siret="12345678200010", scopes=["data:rsa"], jwks=key.jwks(),
+        binding="bearer", now=clock(),
     ))  # fmt: skip
     made = [make_assertion(key, client_id="ml-brume", issuer=ISSUER, now=clock()) for _ in range(ASSERTIONS)]
     (folder / "assertions.part").write_text(json.dumps(made))

@@ -25,7 +25,8 @@ async def test_a_new_key_can_be_registered_and_used(world):
     """What `jwks` gives is what registration takes."""
     key = new_key("brand-new")
     await register(world.database, new_partner(
-        id="cc-brume", name="CCAS", siret="11122233700011", scopes=["data:rsa"], jwks=key.jwks(), now=world.now
+        id="cc-brume", name="CCAS", siret="11122233700011", scopes=["data:rsa"], jwks=key.jwks(), binding="bearer",
+        now=world.now,
     ))  # fmt: skip
     token = await request_token(
         world.http, key, client_id="cc-brume", issuer=ISSUER, scopes=["data:rsa"], now=world.now

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit import forms
+from audit import events, forms
 from gateway.oauth import models
 from gateway.oauth.client import new_key
 from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
@@ -129,7 +129,24 @@ async def test_the_status_of_an_unknown_partner_cannot_change(store):
             [[], [""], ["data:RSA"], ["a b"], ["data:rsa "], ['a"b'], ["rsa\n"], [f"s:a{n}" for n in range(65)]],
         ),
         ("batch_jobs", [["Nightly"], ["a b"], [f"job-{n}" for n in range(33)]]),
-        ("jwks", [{}, {"keys": []}]),
+        ("jwks", [None, {}, {"keys": []}]),
+        ("binding", ["", "DPoP", "none"]),
+        ("jwks_uri", ["https://keys.example.org/jwks"]),  # beside jwks
+        (
+            "redirect_uris",
+            [
+                ["http://ml.example.org/back"],
+                ["https://ml.example.org/back#here"],
+                ["https://a@ml.example.org/"],
+                ["https:///back"],
+                ["javascript:alert(1)"],
+                ["https://ml.example.org/re tour"],
+                ["https://[::1/"],
+                ["https://ml.example.org:x/"],
+                ["https://ml.example.org/" + "a" * 500],
+                [f"https://ml.example.org/{number}" for number in range(9)],
+            ],
+        ),
     ],
 )
 def test_a_member_that_breaks_its_rule_is_named(member, values):
@@ -144,8 +161,12 @@ def test_a_member_that_breaks_its_rule_is_named(member, values):
 def test_every_name_a_registration_accepts_fits_into_the_journal():
     """Ids, scopes, jobs and thumbprints are written into `partner.registered`, whose forms are closed."""
     members = journal_members(
-        partner(id="a" * 41, scopes=["data:rsa", "subjects", "a_b.c1"], batch_jobs=["a-1", "nightly-2"])
-    )
+        partner(
+            id="a" * 41, scopes=["data:rsa", "subjects", "a_b.c1"], batch_jobs=["a-1", "nightly-2"], binding="mtls",
+            certificates=["san_dns:ml.example.org"], redirect_uris=["https://ml.example.org/back"],
+        )
+    )  # fmt: skip
+    events.check("partner.registered", members)
     assert forms.slug(members["org"])
     assert forms.siret(members["siret"])
     assert all(map(forms.scope, members["scopes"]))
@@ -155,5 +176,47 @@ def test_every_name_a_registration_accepts_fits_into_the_journal():
 
 def test_no_key_is_shown():
     """Public as it is, a key has no place in a log."""
-    assert "jwks" not in repr(partner())
-    assert "keys" not in repr(partner())
+    assert "jwks=" not in repr(partner())
+    assert "keys=" not in repr(partner())
+
+
+def test_tokens_are_bound_by_dpop_unless_the_registration_says_otherwise():
+    """Forgetting to choose is not choosing bearer tokens."""
+    assert partner().binding == "dpop"
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        [], ["ml.example.org"], ["san_dns:*.example.org"], ["san_dns:localhost"], ["sha256:abc"], ["subject_dn:"],
+        ["subject_dn:Brume"], ["sha1:" + "A" * 43], [f"san_dns:a{number}.example.org" for number in range(9)],
+    ],
+)  # fmt: skip
+def test_mtls_needs_certificates_of_a_known_form(certificates):
+    """Without one, any certificate at all would do; a wildcard would let neighbours in."""
+    with pytest.raises(PartnerInvalid) as caught:
+        partner(binding="mtls", certificates=certificates)
+    assert caught.value.member == "certificates"
+
+
+def test_certificates_are_refused_where_nothing_looks_at_them():
+    """A registration that seems stricter than it is misleads who reads it."""
+    with pytest.raises(PartnerInvalid):
+        partner(binding="dpop", certificates=["san_dns:ml.example.org"])
+
+
+async def test_certificates_and_addresses_are_kept_in_their_one_form(store):
+    """A name in capitals, or a subject by its numbers, is the same one."""
+    expected = ["san_dns:ML.example.org", "subject_dn:2.5.4.3=Brume,O=Mission locale", "sha256:" + "A" * 43]
+    back = ["https://ml.example.org/b", "https://ml.example.org/a", "http://127.0.0.1:9000/back"]
+    written = new_partner(
+        id="ml-brume", name="ML", siret="12345678200010", scopes=["data:rsa"], binding="mtls", certificates=expected,
+        jwks_uri="https://ml.example.org/jwks", redirect_uris=back, now=NOW,
+    )  # fmt: skip
+    await register(store, written)
+    assert await store.read(lambda connection: find_partner(connection, "ml-brume")) == written
+    assert written.certificates == (
+        "san_dns:ml.example.org", "sha256:" + "A" * 43, "subject_dn:CN=Brume,O=Mission locale",
+    )  # fmt: skip
+    assert written.redirect_uris == tuple(sorted(back))
+    assert (written.keys, written.jwks) == ({}, ())
