@@ -23,6 +23,7 @@ from gateway.edge import Edge
 from gateway.erasures import drop_keys
 from gateway.oauth.routes import routes as oauth_routes
 from gateway.services import Services
+from gateway.web.routes import routes as page_routes
 
 
 def build_app(services: Services) -> Edge:
@@ -66,6 +67,7 @@ def build_app(services: Services) -> Edge:
             *log_routes(),
             Route("/witness/add-checkpoint", post_checkpoint, methods=["POST"]),
             Route("/witness/{log}/checkpoint", get_witnessed, methods=["GET"]),
+            *page_routes(),
             Route("/livez", get_livez, methods=["GET"]),
             Route("/readyz", get_readyz, methods=["GET"]),
             Route("/openapi.yaml", get_openapi, methods=["GET"]),

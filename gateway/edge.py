@@ -7,16 +7,19 @@ from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audit.ids import new_id
 from gateway.logging import place
 from gateway.problems import Refusal, code_of, problem
 from gateway.services import Services
+from gateway.web.page import error_page, wants_page
+from gateway.web.problems import PageProblem
 
 # a UUID or a trace id: no form that an identifier of a person could take
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_HEADERS = (
+_HEADERS = (  # a page says otherwise for itself
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -52,19 +55,20 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", request_id.encode())]
+                own = {name for name, _ in message["headers"]}
+                missing = [header for header in _HEADERS if header[0] not in own]
+                message["headers"] = [*message["headers"], *missing, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  the last resort: nothing unforeseen may reach the client
             known = _unrouted(error) if isinstance(error, HTTPException) else error
-            line["code"] = code_of(known)
+            line["code"] = known.code if isinstance(known, PageProblem) else code_of(known)
             if line["code"] == "internal_error" or getattr(known, "__cause__", None) is not None:
                 line["where"] = place(error)
             if not status:
-                instance = f"urn:passerelle:request:{request_id}"
-                answer = problem(known, instance=instance, base_url=self._services.base_url)
+                answer = self._refused(scope, known, line["code"], request_id)
                 await answer(scope, receive, send_with_headers)
         finally:
             write = self._log.error if line.get("code") == "internal_error" else self._log.info
@@ -72,6 +76,11 @@ class Edge:
             # the route's own template, never the path, which could hold a pseudonym
             route = getattr(scope.get("route"), "path", None)
             write("request", id=request_id, method=scope["method"], route=route, status=status, ms=milliseconds, **line)
+
+    def _refused(self, scope: Scope, error: BaseException, code: str, request_id: str) -> Response:
+        if wants_page(scope):
+            return error_page(scope, code, reference=request_id)
+        return problem(error, instance=f"urn:passerelle:request:{request_id}", base_url=self._services.base_url)
 
 
 def _unrouted(error: HTTPException) -> Refusal:

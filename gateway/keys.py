@@ -48,6 +48,8 @@ class GatewayKeys:
     """Of the secrets that receivers of signals share with us."""
     naming: bytes = field(repr=False)
     """Of the names by which sources know authorisations."""
+    sessions: bytes = field(repr=False)
+    """Of the sessions of those who sign in, and of their forms."""
     tokens: TokenKeys = field(repr=False)
     log: Ring[Ed25519Signer] = field(repr=False)
     receipt: Ring[Ed25519Signer] = field(repr=False)
@@ -68,6 +70,7 @@ def load(settings: Settings) -> GatewayKeys:
         links=_derived(master, b"passerelle-links/v1"),
         sealing=_derived(master, b"passerelle-signal-secrets/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
+        sessions=_derived(master, b"passerelle-sessions/v1"),
         tokens=load_token_keys(folder / "token.pem"),
         log=_ring(Ring(folder, "log", load_key), settings.origin, create_key),
         receipt=_ring(Ring(folder, "receipt", load_key), receipt_name(settings.origin), create_key),

@@ -46,6 +46,8 @@ from gateway.signals.endpoints import Endpoints
 from gateway.signals.outbox import Outbox
 from gateway.signals.signing import Secrets
 from gateway.timestamps import Timestamping, read_roots
+from gateway.web.sessions import Sessions
+from gateway.web.templates import Pages, Place
 from gateway.witnesses import WitnessClient, read_policy, witnesses_of
 from policies import catalogue as catalogues
 from policies.catalogue import Catalogue
@@ -92,6 +94,8 @@ class Services:
     signals: Signals
     server: AuthorizationServer
     verifier: Verifier
+    sessions: Sessions
+    pages: Pages
     keys: GatewayKeys = field(repr=False)
 
     def receipt(self, appended: Appended) -> Mapping[str, Any]:
@@ -213,8 +217,18 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             verifier=Verifier(
                 issuer=settings.public_url, resource=settings.public_url, keys=secrets.tokens, partners=partners
             ),
+            sessions=Sessions(store, key=secrets.sessions),
+            pages=_pages(settings),
             keys=secrets,
         )
+
+
+def _pages(settings: Settings) -> Pages:
+    """The pages as this operator wants them."""
+    place = Place(
+        name=settings.portal_name, phone=settings.help_phone, desk=settings.help_desk, dpo=settings.dpo_contact
+    )
+    return Pages(place=place, base_url=settings.public_url, theme=Path(settings.theme) if settings.theme else None)
 
 
 def _witness(settings: Settings, store: Store, keys: GatewayKeys) -> Witness | None:

@@ -97,6 +97,14 @@ class Settings(BaseSettings):
         72, ge=1, le=720, description="A webhook is disabled when one signal was tried so long without acknowledgement."
     )
     webhook_keep_days: int = Field(30, ge=1, le=365, description="How long signals can be replayed.")
+    portal_name: str = Field("Passerelle", max_length=60, description="Name of the service, at the top of each page.")
+    help_phone: str = Field("", max_length=30, description="Phone number people are given on each page.")
+    help_desk: str = Field("", max_length=120, description="Nearest desk people are told of on each page.")
+    dpo_contact: str = Field("", max_length=120, description="Where people write about their rights.")
+    theme: str = Field(
+        "",
+        description="Folder with `tokens.css`, `logo.svg` and `templates/` that change the look of pages. Empty: ours.",
+    )
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 

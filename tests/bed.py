@@ -39,10 +39,11 @@ def professional(role: str, *, acr: str | None = "eidas2") -> Professional:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
+async def served(app: Any, *, port: int = 0) -> AsyncIterator[str]:
     """Serve an ASGI application on a real socket of this machine; gives its address."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None

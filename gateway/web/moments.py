@@ -1,0 +1,32 @@
+"""Dates as people read them: Paris time, in the page's language."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+
+from gateway.web.view import Lang
+
+PARIS = ZoneInfo("Europe/Paris")
+_LOCALES = {"fr": "fr_FR", "en": "en_GB"}
+
+
+def local(milliseconds: int) -> datetime:
+    """A moment in Paris."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(PARIS)
+
+
+def paris(milliseconds: int, lang: Lang) -> str:
+    """Date and hour: `22 novembre 2026 à 11:30`."""
+    form = "d MMMM y 'à' HH:mm" if lang == "fr" else "d MMMM y 'at' HH:mm"
+    return format_datetime(local(milliseconds), form, locale=_LOCALES[lang])
+
+
+def day(milliseconds: int, lang: Lang) -> str:
+    """The date: `22 novembre 2026`."""
+    return format_date(local(milliseconds).date(), "d MMMM y", locale=_LOCALES[lang])
+
+
+def utc(milliseconds: int) -> str:
+    """ISO 8601, for `datetime` attributes and exports."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

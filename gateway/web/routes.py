@@ -1,0 +1,32 @@
+"""Every page's address, and the start: each role's own home."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.web import static
+from gateway.web.page import see, visitor_of
+from gateway.web.templates import render
+
+HOMES = {"beneficiary": "/me", "professional": "/pro", "dpo": "/dpo", "operator": "/dpo"}
+
+
+async def get_start(request: Request) -> Response:
+    """The visitor's own home, or the sign-in page."""
+    visitor = await visitor_of(request)
+    return see("/signin" if visitor is None else HOMES[visitor.role])
+
+
+async def get_help(request: Request) -> Response:
+    """Where to ask, legal notice, accessibility, cookies."""
+    await visitor_of(request)
+    return render(request, "help.html")
+
+
+def routes() -> list[Route]:
+    """The pages. Each area lists its own."""
+    return [
+        Route("/", get_start, methods=["GET"]),
+        Route("/help", get_help, methods=["GET"]),
+        *static.routes(),
+    ]

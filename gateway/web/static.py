@@ -1,0 +1,34 @@
+"""The style sheet and the logo, under an address that changes with their content."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.problems import Refusal
+from gateway.services import Services
+
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+async def get_style(request: Request) -> Response:
+    """The style sheet and the operator's tokens."""
+    services: Services = request.scope["services"]
+    if request.url.path != services.pages.style_path:
+        raise Refusal("not_found")
+    return Response(services.pages.style, headers=_FOR_EVER, media_type="text/css; charset=utf-8")
+
+
+async def get_logo(request: Request) -> Response:
+    """The operator's logo."""
+    services: Services = request.scope["services"]
+    if services.pages.logo is None:
+        raise Refusal("not_found")
+    return Response(services.pages.logo, headers={"Cache-Control": "max-age=3600"}, media_type="image/svg+xml")
+
+
+def routes() -> list[Route]:
+    """The addresses."""
+    return [
+        Route("/static/{digest}/style.css", get_style, methods=["GET"]),
+        Route("/static/logo.svg", get_logo, methods=["GET"]),
+    ]
