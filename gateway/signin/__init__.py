@@ -1,0 +1,1 @@
+"""Sign-in of people through OpenID Connect providers (FranceConnect and ProConnect profiles)."""
