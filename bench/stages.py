@@ -80,7 +80,7 @@ def _line_of(text: str) -> int:
     return first + next(number for number, line in enumerate(lines) if text in line)
 
 
-_FETCH, _RELEASED = _line_of("await _fetch("), _line_of("minimise(")
+_FETCH, _RELEASED = _line_of("await fetch("), _line_of("minimise(")
 
 
 def stage(stack: Sequence[Frame]) -> str:
