@@ -34,6 +34,7 @@ class Catalogue:
     parties: Mapping[str, Party]
     purposes: Mapping[str, Purpose]
     notice: Mapping[str, Any]
+    denials: frozenset[str]
     exchanges: Mapping[str, Exchange]
     tables: Mapping[tuple[str, str], Table]
     defaults: Mapping[str, Mapping[Reason, Verdict]]
@@ -179,6 +180,12 @@ def build(files: checks.Files) -> Catalogue:
         parties=content.parties,
         purposes=content.purposes,
         notice=content.notice or {},
+        denials=frozenset(
+            [
+                *(str(denial) for denial in content.denials),
+                *(f"{each.id}: {denial}" for each in active for denial in each.denials),
+            ]
+        ),
         exchanges={exchange.name: exchange for _, exchange in content.exchanges},
         tables={asked: _table(group, asked[0], content) for asked, group in serving.items()},
         defaults=compile_defaults(words),
