@@ -28,4 +28,19 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         subject="required",
     ),
     "access.answered": Event({"report": forms.hex128}, {"org": forms.slug, "actor": forms.actor}),
+    # a key of ours that signs from a time on (docs/adr/0023); `exposed`: believed no longer
+    "key.scheduled": Event(
+        {"use": one_of("token", "signals"), "key": forms.thumbprint, "from": forms.time},
+        {"exposed": list_of(forms.thumbprint)},
+    ),
+    # what a registration is after the change; `keys_at`: SHA-256 of the address the keys are fetched from
+    "partner.changed": Event(
+        {"org": forms.slug, "what": one_of("keys", "scopes", "status")},
+        {
+            "keys": list_of(forms.thumbprint),
+            "keys_at": forms.thumbprint,
+            "scopes": list_of(forms.scope),
+            "status": one_of("active", "suspended"),
+        },
+    ),
 }

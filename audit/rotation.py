@@ -54,7 +54,7 @@ def published_keys(connection: Connection, current: Mapping[str, Sequence[Vkey]]
 
 async def rotate(journal: Journal, store: Store, ring: Ring[Any], *, create: Create, now: int) -> Vkey:
     """Let the next key sign beside the one in force; give its public half."""
-    with _alone(ring.folder):
+    with alone(ring.folder):
         if ring.read(ring.next_file) is not None:
             raise RotationRefused(f"{ring.next_file} exists: retire the former key first")
         former, staged = ring.newest, ring.read(ring.staged_file)
@@ -70,7 +70,7 @@ async def rotate(journal: Journal, store: Store, ring: Ring[Any], *, create: Cre
 
 async def retire(journal: Journal, store: Store, ring: Ring[Any], *, now: int) -> Vkey:
     """End the overlap; give the public half of the key that has gone."""
-    with _alone(ring.folder):
+    with alone(ring.folder):
         former, following = ring.read(ring.file), ring.read(ring.next_file)
         if following is None:
             raise RotationRefused(f"{ring.next_file} does not exist: no key is there to take over")
@@ -139,7 +139,7 @@ def _require_both(connection: Connection, following: Vkey) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One command at a time on this host."""
     with (folder / "rotation.lock").open("a") as lock:
         try:

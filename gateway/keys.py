@@ -6,6 +6,7 @@ actors         names professionals in the journal
 token.pem      signs access tokens; log.key signs checkpoints; receipt.key signs receipts
 witness.key    cosigns the checkpoints of other logs; signals.key signs what partners are told
 log.next.key   (and receipt, witness) beside the one it takes over from (`audit/rotation.py`)
+token.<ms>.pem signs from that time on, signals.<ms>.key too (`key_schedule.py`)
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import hmac
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +25,13 @@ from audit.errors import KeyRefused
 from audit.keys import Ed25519Signer, create_key, load_key
 from audit.receipts import receipt_name
 from audit.ring import K, Ring
-from gateway.oauth.keys import TokenKeys
+from gateway.key_schedule import Schedule
+from gateway.oauth.keys import TokenKey
 from gateway.oauth.keys import load as load_token_keys
 from gateway.settings import Settings
+
+SIGNALS_AHEAD_MS = 86_400_000  # receivers read our keys when they like: a day
+SIGNALS_KEPT_MS = 30 * 86_400_000  # a signal may be checked long after it came
 
 
 class KeyFileRefused(Exception):  # noqa: N818  the start is refused, with a sentence
@@ -50,14 +56,19 @@ class GatewayKeys:
     """Of the names by which sources know authorisations."""
     sessions: bytes = field(repr=False)
     """Of the sessions of those who sign in, and of their forms."""
-    tokens: TokenKeys = field(repr=False)
+    tokens: Schedule[TokenKey] = field(repr=False)
     log: Ring[Ed25519Signer] = field(repr=False)
     receipt: Ring[Ed25519Signer] = field(repr=False)
     witness: Ring[Cosigner] = field(repr=False)
-    signals: Ring[Ed25519Signer] = field(repr=False)
+    signals: Schedule[Ed25519Signer] = field(repr=False)
 
 
-def load(settings: Settings) -> GatewayKeys:
+def wall_clock() -> int:
+    """Milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def load(settings: Settings, clock: Callable[[], int] = wall_clock) -> GatewayKeys:
     """Read the keys under `home/keys`, making those that do not exist yet."""
     folder = settings.keys_folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,12 +82,28 @@ def load(settings: Settings) -> GatewayKeys:
         sealing=_derived(master, b"passerelle-signal-secrets/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
         sessions=_derived(master, b"passerelle-sessions/v1"),
-        tokens=load_token_keys(folder / "token.pem"),
+        tokens=load_token_keys(folder / "token.pem", clock),
         log=_ring(Ring(folder, "log", load_key), settings.origin, create_key),
         receipt=_ring(Ring(folder, "receipt", load_key), receipt_name(settings.origin), create_key),
         witness=_ring(Ring(folder, "witness", load_cosigner), f"{settings.origin}/witness", create_cosigner),
-        signals=_ring(Ring(folder, "signals", load_key), f"{settings.origin}/signals", create_key),
+        signals=_signals(folder / "signals.key", f"{settings.origin}/signals", clock),
     )
+
+
+def _signals(path: Path, name: str, clock: Callable[[], int]) -> Schedule[Ed25519Signer]:
+    def create(file: Path) -> None:
+        with contextlib.suppress(KeyRefused):  # another process was first
+            create_key(file, name)
+
+    def read(file: Path) -> Ed25519Signer:
+        key = load_key(file)
+        if key.vkey.name != name:
+            raise KeyFileRefused(f"{file} is the key of another log: {key.vkey.name}")
+        return key
+
+    schedule = Schedule(path, load=read, create=create, ahead_ms=SIGNALS_AHEAD_MS, kept_ms=SIGNALS_KEPT_MS, clock=clock)
+    schedule.make_first()
+    return schedule
 
 
 def _derived(master: bytes, label: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """The composition root: reads the settings, builds everything, hands it over. Nothing else reads settings."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +31,8 @@ from consent.vault import LocalKek, Vault
 from gateway.channels import Channels, open_channels
 from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
+from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
+from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
@@ -103,17 +104,12 @@ class Services:
         return issue(appended, signer=self.keys.receipt.newest)
 
 
-def wall_clock() -> int:
-    """Milliseconds UTC."""
-    return time.time_ns() // 1_000_000
-
-
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> AsyncIterator[Services]:
     """Build everything in the order things depend on each other; close it in the other."""
     catalogue = catalogues.load(settings.catalogue)
     registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
-    secrets = load(settings)
+    secrets = load(settings, clock)
     policy = read_policy(settings.witness_policy) if settings.witness_policy else None
     quorum = policy is not None and not policy.satisfied(())
     async with AsyncExitStack() as stack:
@@ -135,6 +131,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         stack.push_async_callback(journal.close)
         partners, used = Partners(store), UsedTokens(store)
         stack.push_async_callback(used.close)
+        tokens = TokenKeys(secrets.tokens.current)
         blind = BlindIndex(secrets.blind)
         publisher = Publisher(
             store,
@@ -196,7 +193,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 journal=journal,
                 client=receivers,
                 secrets_=shared,
-                keys=secrets.signals,
+                signer=lambda: secrets.signals.signing,
                 source=f"{settings.public_url}/",
                 limits=Limits(
                     disable_after_ms=settings.webhook_disable_hours * 3_600_000,
@@ -207,16 +204,14 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             server=AuthorizationServer(
                 issuer=settings.public_url,
                 resource=settings.public_url,
-                keys=secrets.tokens,
+                keys=tokens,
                 partners=partners,
                 used=used,
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
             ),
-            verifier=Verifier(
-                issuer=settings.public_url, resource=settings.public_url, keys=secrets.tokens, partners=partners
-            ),
+            verifier=Verifier(issuer=settings.public_url, resource=settings.public_url, keys=tokens, partners=partners),
             sessions=Sessions(store, key=secrets.sessions),
             pages=_pages(settings),
             keys=secrets,

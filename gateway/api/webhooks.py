@@ -123,7 +123,7 @@ async def get_deliveries(request: Request) -> Response:
 async def get_jwks(request: Request) -> Response:
     """See openapi/gateway.yaml, `webhookKeys`."""
     services: Services = request.scope["services"]
-    keys = signing.key_set(services.keys.signals.vkeys)
+    keys = signing.key_set([key.vkey for key in services.keys.signals.current()])
     headers = {"Cache-Control": "public, max-age=300"}
     return Response(orjson.dumps(keys), headers=headers, media_type="application/jwk-set+json")
 

@@ -1,12 +1,13 @@
 """Keys that sign access tokens: ES256, a private file made on first run, named by their thumbprint (RFC 7638).
 
-`token.pem` signs. Beside it, `token.next.pem` and `token.previous.pem` are published and accepted but do not
-sign, so that a rotation overlaps: publish the next key, wait until caches have it, rename next to token and
-token to previous, drop previous once its last token has expired. Refuses a file that others can read.
+`token.pem` is the first; `passerelle key rotate token` draws the next, whose turn stands in its file's name
+(`gateway/key_schedule.py`): published before it signs, believed until its last token has expired. Refuses a file that
+others can read.
 """
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gateway.key_schedule import Schedule
 from gateway.oauth.errors import OAuthMisconfigured
 from gateway.oauth.jose import VerificationKey
 from gateway.oauth.jwks import Jwk, of_public_key, thumbprint
 
 ALGORITHM = "ES256"
-OVERLAPPING = ("next", "previous")
+AHEAD_MS = 600_000  # a key is published twice as long before it signs as /oauth/jwks may be cached
+KEPT_MS = 420_000  # a token lives five minutes, clocks may differ by one
 
 
 @dataclass(frozen=True)
@@ -49,39 +52,58 @@ class TokenKey:
         return of_public_key(self.private.public_key(), kid=self.kid)
 
 
-@dataclass(frozen=True)
 class TokenKeys:
-    """The key that signs, and those that are accepted beside it."""
+    """The key that signs, and those that are accepted beside it; what `current` gives may change at any time."""
 
-    signing: TokenKey
-    others: tuple[TokenKey, ...] = ()
+    def __init__(self, current: Callable[[], tuple[TokenKey, ...]]) -> None:
+        self._current = current
+        self._indexed: tuple[TokenKey, ...] = ()
+        self._by_kid: dict[str, VerificationKey] = {}
 
-    @cached_property
+    @property
+    def state(self) -> tuple[TokenKey, ...]:
+        """All of them, the one that signs first; another object when anything has changed."""
+        return self._current()
+
+    @property
+    def signing(self) -> TokenKey:
+        """The key whose turn it is."""
+        return self._current()[0]
+
+    @property
     def by_kid(self) -> dict[str, VerificationKey]:
         """What a token of ours may be signed with."""
-        return {key.kid: VerificationKey(ALGORITHM, key.private.public_key()) for key in (self.signing, *self.others)}
+        state = self._current()
+        if state is not self._indexed:
+            self._by_kid = {key.kid: VerificationKey(ALGORITHM, key.private.public_key()) for key in state}
+            self._indexed = state
+        return self._by_kid
 
     def jwks(self) -> dict[str, list[Jwk]]:
         """The set served at /oauth/jwks."""
-        return {"keys": [key.jwk for key in (self.signing, *self.others)]}
+        return {"keys": [key.jwk for key in self._current()]}
+
+
+def of(*keys: TokenKey) -> TokenKeys:
+    """These keys for ever, the first one signing."""
+    return TokenKeys(lambda: keys)
 
 
 def generate() -> TokenKeys:
     """A key that lives in memory only."""
-    return TokenKeys(TokenKey(generate_private_key(SECP256R1())))
+    return of(TokenKey(generate_private_key(SECP256R1())))
 
 
-def load(path: Path) -> TokenKeys:
-    """The keys under `path` and its `.next` and `.previous` neighbours; makes the first one if there is none."""
-    if not path.exists():
-        _create(path)
-    neighbours = [path.with_suffix(f".{name}{path.suffix}") for name in OVERLAPPING]
-    return TokenKeys(_read(path), tuple(_read(neighbour) for neighbour in neighbours if neighbour.exists()))
-
-
-def _create(path: Path) -> None:
-    """Write the whole file apart, then give it its name: no process ever reads half a key or a second one."""
+def load(path: Path, clock: Callable[[], int]) -> Schedule[TokenKey]:
+    """The keys that `path` is the first of; makes it if there is none."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    schedule = Schedule(path, load=read, create=create, ahead_ms=AHEAD_MS, kept_ms=KEPT_MS, clock=clock)
+    schedule.make_first()
+    return schedule
+
+
+def create(path: Path) -> None:
+    """Write the whole file apart, then give it its name: no process ever reads half a key or a second one."""
     pem = generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     descriptor, unnamed = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
@@ -102,7 +124,8 @@ def _create(path: Path) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> TokenKey:
+def read(path: Path) -> TokenKey:
+    """Read a private file; `OAuthMisconfigured` says why it cannot be used, never what it holds."""
     if path.stat().st_mode & 0o077:
         raise OAuthMisconfigured(f"{path} can be read by others: chmod 600, and replace the key if it was exposed")
     try:

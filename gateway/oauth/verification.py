@@ -72,12 +72,16 @@ class Verifier:
         self._partners = partners
         self._size = size
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._believed = keys.state
 
     async def caller(self, headers: RawHeaders, now: int) -> Caller:
         """The caller of a request with these ASGI headers (`request.headers.raw`), or `BearerRefused`."""
         # 1
         token = _bearer(headers)
         # 2, 3
+        if self._keys.state is not self._believed:
+            self._believed = self._keys.state
+            self._verified.clear()  # one that was exposed must not live on in memory
         digest = hashlib.sha256(token).digest()
         verified = self._verified.get(digest)
         if verified is None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from audit.errors import AuditError
 from audit.journal import Draft, Journal
-from audit.keys import Keys
+from audit.keys import Signer
 from audit.store import Store
 from gateway.signals import endpoints, event, queue, signing
 from gateway.signals.client import Outcome, SignalClient
@@ -57,7 +57,7 @@ class Signals:
         journal: Journal,
         client: SignalClient,
         secrets_: signing.Secrets,
-        keys: Keys,
+        signer: Callable[[], Signer],
         source: str,
         limits: Limits,
     ) -> None:
@@ -66,7 +66,7 @@ class Signals:
         self._journal = journal
         self._client = client
         self._secrets = secrets_
-        self._keys = keys
+        self._signer = signer
         self._source = source
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
 
@@ -127,7 +127,7 @@ class Signals:
         body = event.body(source=self._source, id_=to.id, type_=to.type, at=to.at, data=data)
         seconds = now // 1000
         if to.secret is None:
-            headers = signing.by_key(self._keys.signing[-1], body, url=to.url, id_=to.id, seconds=seconds)
+            headers = signing.by_key(self._signer(), body, url=to.url, id_=to.id, seconds=seconds)
         else:
             secret = self._secrets.open(to.endpoint, to.secret)
             headers = signing.by_secret(secret, body, id_=to.id, seconds=seconds)

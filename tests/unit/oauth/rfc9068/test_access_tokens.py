@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.oauth import keys, models
 from gateway.oauth.errors import BearerInvalid
-from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import change_status
 from gateway.oauth.verification import Verifier
 
@@ -185,7 +184,7 @@ async def test_the_memory_of_tokens_is_bounded(world):
 async def test_tokens_of_the_previous_and_the_next_key_are_accepted(world):
     """Rotation overlaps: what was signed a moment ago, here or on another replica, stays good."""
     old, new = world.server.keys, keys.generate()
-    overlap = TokenKeys(new.signing, (old.signing,))
+    overlap = keys.of(new.signing, old.signing)
     verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=overlap, partners=world.server.partners)
     token = await world.token()
     assert await verifier.caller([(b"authorization", f"Bearer {token}".encode())], world.now)
