@@ -70,6 +70,11 @@ SAMPLES = {
         "by": "professional", "actor": TAG,
     },
     "mandate.ended": {"mandate": ID, "by": "dpo", "actor": TAG},
+    "key.scheduled": {"use": "token", "key": "a" * 43, "from": TIME, "exposed": ["b" * 43]},
+    "partner.changed": {
+        "org": "ml-brume", "what": "keys", "keys": ["a" * 43], "keys_at": "b" * 43, "scopes": ["data:rsa"],
+        "status": "suspended",
+    },
     "person.previewed": {
         "org": "ml-brume", "purpose": "support.youth", "authorisation": ID, "by": "subject", "catalogue": DIGEST,
         "sources": ["caf-brume"], "fields": ["rsa.since"], "mandate": ID,
