@@ -42,6 +42,7 @@ def build_app(services: Services) -> Edge:
         running.append(asyncio.create_task(drop_keys(services), name="erased"))
         running.append(asyncio.create_task(services.signals.run(services.clock), name="signals"))
         running.append(asyncio.create_task(run_channels(services.channels, services.clock), name="channels"))
+        running.append(asyncio.create_task(services.console.run(), name="console"))
         gc.collect()
         gc.freeze()  # what start-up made stays: later collections need not walk it
         gc.set_threshold(50_000, 20, 100)  # requests make few cycles: looking for them less often saves 6 to 8 % of CPU

@@ -29,6 +29,7 @@ from consent.rights import Rights
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
 from gateway.channels import Channels, open_channels
+from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
@@ -97,6 +98,7 @@ class Services:
     verifier: Verifier
     sessions: Sessions
     pages: Pages
+    console: Console
     keys: GatewayKeys = field(repr=False)
 
     def receipt(self, appended: Appended) -> Mapping[str, Any]:
@@ -214,6 +216,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             verifier=Verifier(issuer=settings.public_url, resource=settings.public_url, keys=tokens, partners=partners),
             sessions=Sessions(store, key=secrets.sessions),
             pages=_pages(settings),
+            console=open_console(store),
             keys=secrets,
         )
 
