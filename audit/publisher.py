@@ -22,13 +22,13 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from audit import canonical, merkle, shards, tiles, years
+from audit import canonical, rehash, shards, tiles, years
 from audit.checkpoint import Checkpoint, open_checkpoint, sign_note
 from audit.errors import AuditError, KeyRefused, NotCanonical, NoteInvalid, SignerRefused
 from audit.keys import Keys, Signer, Vkey
 from audit.layout import WIDTH
 from audit.merkle import CompactRange
-from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
+from audit.models import audit_checkpoint, audit_entry, audit_head
 from audit.shards import Shard
 from audit.signer_state import Signed, SignerState
 from audit.store import Store
@@ -213,7 +213,9 @@ class Publisher:
         while first < shard.size:
             kept = first >= shard.minimum
             last = min(first + _CHUNK, shard.size, shard.size if kept else shard.minimum)
-            hashes = await self._store.read(partial(_rehash if kept else _kept, shard=shard, first=first, last=last))
+            hashes = await self._store.read(
+                partial(rehash.rehash if kept else rehash.kept, shard=shard, first=first, last=last)
+            )
             new = hashes[max(0, before.size - first) :]
             if published is not None and after.size < published.size <= after.size + len(new):
                 known = CompactRange(after.size, after.peaks)  # signed on another host, perhaps
@@ -237,7 +239,7 @@ class Publisher:
             if rebuilt.peaks != after.peaks:
                 raise SignerRefused("the tiles are not those of the stored entries")
             for level in range(1, tiles.levels(after.size)):
-                _compare_upper(connection, shard, level, old_size=before.size, new_size=after.size)
+                rehash.compare_upper(connection, shard, level, old_size=before.size, new_size=after.size)
 
         await self._store.read(work)
 
@@ -252,50 +254,3 @@ def _continues(leaf: bytes, previous: Checkpoint) -> bool:
     except NotCanonical:
         return False
     return isinstance(entry, dict) and years.continues(entry, previous)
-
-
-def _kept(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:
-    """Give the hashes of entries that were pruned."""
-    hashes = tiles.hashes_at(connection, shard, 0, start=first, end=last)
-    if len(hashes) != last - first:
-        raise SignerRefused("tiles are missing")
-    return hashes
-
-
-def _rehash(connection: Connection, shard: Shard, first: int, last: int) -> list[bytes]:
-    """Hash entries as read back; a whole tile among them must be stored with these hashes."""
-    columns = (audit_entry.c.index, audit_entry.c.hash, audit_entry.c.leaf)
-    query = sa.select(*columns).where(
-        audit_entry.c.index >= shard.first + first, audit_entry.c.index < shard.first + last
-    )
-    hashes: list[bytes] = []
-    for position, stored, leaf in connection.execute(query.order_by(audit_entry.c.index)):
-        digest = merkle.leaf_hash(leaf)
-        if position != shard.first + first + len(hashes) or digest != stored:
-            raise SignerRefused("an entry is missing or is not the one that was appended")
-        hashes.append(digest)
-    if len(hashes) != last - first:
-        raise SignerRefused("an entry is missing or is not the one that was appended")
-    _compare_tiles(connection, shard, 0, first=first // WIDTH, hashes=hashes)
-    return hashes
-
-
-def _compare_upper(connection: Connection, shard: Shard, level: int, *, old_size: int, new_size: int) -> None:
-    step = 8 * level
-    first = (old_size >> step) // WIDTH
-    hashes = tiles.hashes_at(connection, shard, level, start=first * WIDTH, end=new_size >> step)
-    _compare_tiles(connection, shard, level, first=first, hashes=hashes)
-
-
-def _compare_tiles(connection: Connection, shard: Shard, level: int, *, first: int, hashes: list[bytes]) -> None:
-    """Compare the full tiles from number `first` on with the hashes they must hold."""
-    full = len(hashes) // WIDTH
-    within = (audit_tile.c.index >= first, audit_tile.c.index < first + full)
-    query = (
-        sa.select(audit_tile.c.hashes, audit_tile.c.root)
-        .where(audit_tile.c.shard == shard.id, audit_tile.c.level == level, *within)
-        .order_by(audit_tile.c.index)
-    )
-    wanted = [hashes[number * WIDTH : (number + 1) * WIDTH] for number in range(full)]
-    if [tuple(row) for row in connection.execute(query)] != [(b"".join(tile), merkle.root(tile)) for tile in wanted]:
-        raise SignerRefused("a tile is missing or does not hold the hashes it must hold")

@@ -216,7 +216,9 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             verifier=Verifier(issuer=settings.public_url, resource=settings.public_url, keys=tokens, partners=partners),
             sessions=Sessions(store, key=secrets.sessions),
             pages=_pages(settings),
-            console=open_console(store),
+            console=open_console(
+                settings, secrets, store=store, publisher=publisher, witnessing=witnessing, clock=clock
+            ),
             keys=secrets,
         )
 

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         "",
         description="Folder with `tokens.css`, `logo.svg` and `templates/` that change the look of pages. Empty: ours.",
     )
+    incident_contact: str = Field(
+        "", max_length=200, description="Who to call when the journal is found altered, as DPOs read it: name, phone."
+    )
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 

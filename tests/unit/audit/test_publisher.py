@@ -157,16 +157,16 @@ async def test_a_tile_that_vanished_later_is_missed(sqlite_log):
 
 async def test_upper_tiles_are_compared_as_well(sqlite_log):
     """A tile of the second level must hold the roots of the first."""
-    from audit.publisher import _compare_upper
+    from audit.rehash import compare_upper
 
     await append(sqlite_log, 300)
-    await sqlite_log.database.read(lambda c: _compare_upper(c, shards.current(c), 1, old_size=0, new_size=301))
+    await sqlite_log.database.read(lambda c: compare_upper(c, shards.current(c), 1, old_size=0, new_size=301))
     row = {"shard": 1, "level": 1, "index": 0, "root": b"\0" * 32, "hashes": b"\0" * 8192}
     await sqlite_log.database.write(lambda c: c.execute(sa.insert(audit_tile), row))
     tiles = [{"shard": 1, "level": 0, "index": n, "root": b"%032d" % n, "hashes": b""} for n in range(1, 256)]
     await sqlite_log.database.write(lambda c: c.execute(sa.insert(audit_tile), tiles))
     with pytest.raises(SignerRefused, match="tile"):
-        await sqlite_log.database.read(lambda c: _compare_upper(c, shards.current(c), 1, old_size=0, new_size=65_536))
+        await sqlite_log.database.read(lambda c: compare_upper(c, shards.current(c), 1, old_size=0, new_size=65_536))
 
 
 async def test_a_restored_backup_is_refused(sqlite_log, tmp_path):

@@ -12,7 +12,8 @@ from audit.models import audit_entry, audit_head, audit_tile, metadata
 from gateway.database import open_database
 from tests.unit.audit.conftest import BASE, Clock, linked, stamp
 
-TRIGGERS = ("audit_entry_update", "audit_entry_delete", "audit_tile_update", "audit_tile_delete", "audit_head_update")
+TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
+TRIGGERS = [f"{table}_{verb}" for table in TABLES for verb in ("update", "delete")]
 
 
 async def tamper(log, *statements):
@@ -22,7 +23,7 @@ async def tamper(log, *statements):
         for trigger in TRIGGERS:
             table = trigger.rpartition("_")[0]
             on = "" if connection.dialect.name == "sqlite" else f" ON {table}"
-            connection.exec_driver_sql(f"DROP TRIGGER {trigger}{on}")
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger}{on}")
         for statement in statements:
             connection.execute(statement)
 
