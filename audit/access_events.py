@@ -43,4 +43,21 @@ ACCESS_EVENTS: Mapping[str, Event] = {
             "status": one_of("active", "suspended"),
         },
     ),
+    # a DPO was shown entries: by what they were chosen, how many lines; never which, never a value
+    "console.viewed": Event(
+        {"actor": forms.actor, "view": one_of("search", "entry", "consultations", "registers", "rights", "breach",
+                                              "watch", "reconciliation", "policies")},
+        {
+            "org": forms.slug,
+            "filters": list_of(one_of("org", "actor", "type", "purpose", "dataset", "decision", "reason", "person")),
+            "lines": forms.count,
+            "entry": forms.count,
+        },
+    ),  # fmt: skip
+    # a DPO looked for one person; from an identity only for a case
+    "console.searched": Event(
+        {"actor": forms.actor, "by": one_of("pseudonym", "reference", "identity"), "found": forms.flag},
+        {"org": forms.slug, "case": forms.reference},
+        subject="allowed",
+    ),
 }

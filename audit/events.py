@@ -102,7 +102,15 @@ EVENTS: Mapping[str, Event] = {
     "key.retired": Event({"use": _USE, "name": forms.origin, "key": forms.public_key}),
     "log.read": Event(
         {"what": one_of("bundles", "extract", "person_proof", "archive")},
-        {"log": forms.origin, "first": forms.count, "end": forms.count, "org": forms.slug, "actor": forms.actor},
+        {
+            "log": forms.origin,
+            "first": forms.count,
+            "end": forms.count,
+            "org": forms.slug,
+            "actor": forms.actor,
+            "entries": forms.count,
+            "digest": forms.digest,  # SHA-256 of the file that was handed over
+        },
         subject="allowed",  # a list of one person's entries is an entry of that list
     ),
     "catalogue.activated": Event(

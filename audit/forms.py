@@ -85,6 +85,7 @@ siret = _Unique(r"[0-9]{14}")
 reference = _Unique(r"[A-Z]{2,8}-[0-9]{4}-[0-9]{1,4}")  # of a decision: SAN-2026-012
 hex128 = _Unique(r"[0-9a-f]{32}")
 hex256 = _Word(r"[0-9a-f]{64}")  # catalogues and notices: few
+digest = _Unique(r"[0-9a-f]{64}")  # of one file
 commitment = _Unique(r"[A-Za-z0-9_-]{32}")
 thumbprint = _Unique(r"[A-Za-z0-9_-]{43}")
 public_key = _Unique(r"[A-Za-z0-9+/]{44}")  # base64 of type and key, 33 bytes
