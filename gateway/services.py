@@ -33,8 +33,10 @@ from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
+from gateway.oauth.key_client import KeyClient
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
+from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
@@ -131,7 +133,11 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         )
         await journal.start()
         stack.push_async_callback(journal.close)
-        partners, used = Partners(store), UsedTokens(store)
+        key_client = KeyClient(allowed=settings.partner_keys_allow.split())
+        stack.push_async_callback(key_client.close)
+        published = PublishedKeys(key_client.fetch, stale_ms=settings.partner_keys_stale_hours * 3_600_000)
+        stack.push_async_callback(published.close)
+        partners, used = Partners(store, published=published), UsedTokens(store)
         stack.push_async_callback(used.close)
         tokens = TokenKeys(secrets.tokens.current)
         blind = BlindIndex(secrets.blind)

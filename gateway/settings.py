@@ -108,6 +108,13 @@ class Settings(BaseSettings):
     incident_contact: str = Field(
         "", max_length=200, description="Who to call when the journal is found altered, as DPOs read it: name, phone."
     )
+    partner_keys_stale_hours: int = Field(
+        4, ge=0, le=48, description="How long a partner's published keys are believed while their address is silent."
+    )
+    partner_keys_allow: str = Field(
+        "",
+        description="Hosts partners' keys may be fetched from although not public, blank-separated: an own network.",
+    )
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 

@@ -59,6 +59,8 @@ def check_jwks_uri(address: str | None) -> str | None:
     """Where a partner publishes its keys."""
     if address is not None:
         _check_address("jwks_uri", address)
+        if not address.startswith("https://"):
+            raise PartnerInvalid("jwks_uri", "must be an https address")
     return address
 
 

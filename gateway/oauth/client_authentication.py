@@ -54,7 +54,7 @@ async def _authenticate(attempt: Attempt) -> Partner:
     client = await attempt.server.partners.get(client_id, attempt.now) if is_partner_id(client_id) else None
     if client is None:
         raise JwtRefused(Fault.ISSUER)
-    key = client.keys.get(kid)
+    key = await attempt.server.partners.key(client, kid, attempt.now)
     if key is None:
         raise JwtRefused(Fault.KEY)
     assertion.verify(key)

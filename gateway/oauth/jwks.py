@@ -1,4 +1,4 @@
-"""Public keys of a partner (RFC 7517), checked once at registration and parsed at load.
+"""Public keys of a partner (RFC 7517), checked at registration or when fetched, and parsed at load.
 
 Refuses: private or symmetric members, other kinds of key than ES256, EdDSA (Ed25519) and PS256 can use, RSA
 below 2048 bits, keys without kid or with the same kid, oversized sets. Other members (x5c, ext, …) are
@@ -9,6 +9,7 @@ import hashlib
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -28,11 +29,16 @@ from gateway.oauth.jose import PublicKey, VerificationKey, encode
 Jwk = dict[str, str]
 
 MAX_KEYS = 8
+MAX_PUBLISHED = 32
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _KID = re.compile(r"[A-Za-z0-9._~:/@+=-]{1,128}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,1024}")
 _RSA_BITS = range(2048, 4097)
 _RSA_EXPONENT = 65_537
+
+
+class PrivateKeyShown(PartnerInvalid):
+    """A published set holds a private or symmetric key."""
 
 
 def check(jwks: object) -> list[Jwk]:
@@ -46,6 +52,23 @@ def check(jwks: object) -> list[Jwk]:
     if len({key["kid"] for key in kept}) != len(kept):
         raise PartnerInvalid("jwks", "each key needs a kid of its own")
     return kept
+
+
+def usable(document: object) -> list[Jwk]:
+    """What of a published set can sign here: other keys in it are left out, as RFC 7517 §5 wants; it may be empty.
+
+    Raises `PrivateKeyShown`, or `PartnerInvalid` when it is no set, is too large or names two keys alike.
+    """
+    keys = document.get("keys") if isinstance(document, Mapping) else None
+    if not isinstance(keys, list) or len(keys) > MAX_PUBLISHED:
+        raise PartnerInvalid("jwks_uri", f'must lead to a JSON object with a list "keys" of at most {MAX_PUBLISHED}')
+    if any(isinstance(key, Mapping) and not _PRIVATE.isdisjoint(key) for key in keys):
+        raise PrivateKeyShown("jwks_uri", "shows a private or symmetric key: treat it as compromised")
+    kept = []
+    for key in keys:
+        with suppress(PartnerInvalid):
+            kept.append(_check_key(key))
+    return check({"keys": kept}) if kept else []
 
 
 def load(keys: list[Jwk]) -> dict[str, VerificationKey]:

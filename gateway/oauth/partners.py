@@ -23,6 +23,7 @@ from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
 from gateway.oauth.jose import VerificationKey, encode
 from gateway.oauth.models import insert_ignoring
 from gateway.oauth.models import partner as table
+from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.siret import is_siret
 
 ACTIVE, SUSPENDED = "active", "suspended"
@@ -184,8 +185,11 @@ class Partners:
     within `max_age` on every process. An unknown id is never remembered: a new partner works at once.
     """
 
-    def __init__(self, store: Store, *, max_age: int = 5_000, size: int = 1_024) -> None:
+    def __init__(
+        self, store: Store, *, max_age: int = 5_000, size: int = 1_024, published: PublishedKeys | None = None
+    ) -> None:
         self._store = store
+        self._published = published
         self._max_age = max_age
         self._size = size
         self._known: dict[str, tuple[int, Partner]] = {}
@@ -203,6 +207,12 @@ class Partners:
             self._known.clear()
         self._known[partner_id] = (now, partner)
         return partner
+
+    async def key(self, partner: Partner, kid: str, now: int) -> VerificationKey | None:
+        """The partner's key of this name, from its registration or from where it publishes its keys."""
+        if partner.jwks_uri is None or self._published is None:
+            return partner.keys.get(kid)
+        return await self._published.find(partner.id, partner.jwks_uri, kid=kid, now=now)
 
 
 def _finder(partner_id: str) -> Callable[[Connection], Partner | None]:

@@ -24,7 +24,7 @@ async def accept(attempt: Attempt) -> Delegation:
     """Check the subject token of the authenticated client and use it up, or raise `JwtRefused`."""
     assertion = jose.parse(attempt.parameters[PARAMETER], types=_TYPES)
     client = attempt.client
-    key = client.keys.get(assertion.kid)
+    key = await attempt.server.partners.key(client, assertion.kid, attempt.now)
     if key is None:
         raise JwtRefused(Fault.KEY)
     assertion.verify(key)

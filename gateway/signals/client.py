@@ -13,7 +13,8 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from gateway.addresses import AddressRefused, guarded_socket, normal, plain_socket
+from gateway.addresses import AddressRefused, normal
+from gateway.outgoing import open_session
 
 Word = Literal[
     "acknowledged", "gone", "redirected", "refused", "timed_out", "tls_failed", "address_refused", "unreachable"
@@ -42,7 +43,7 @@ class SignalClient:
     ) -> None:
         self._allowed = frozenset(allowed)
         self._tls = tls
-        self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 5.0))
+        self._seconds = seconds
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, now: int) -> Outcome:
@@ -59,18 +60,7 @@ class SignalClient:
     def _open(self, *, guarded: bool) -> aiohttp.ClientSession:
         """The session, made on the loop that uses it."""
         if guarded not in self._sessions:
-            self._sessions[guarded] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    socket_factory=guarded_socket if guarded else plain_socket,
-                    use_dns_cache=False,
-                    limit=0,
-                    ssl=self._tls or True,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=self._timeout,
-                headers={"User-Agent": "passerelle", "Accept-Encoding": "identity"},
-            )
+            self._sessions[guarded] = open_session(guarded=guarded, seconds=self._seconds, tls=self._tls)
         return self._sessions[guarded]
 
     async def close(self) -> None:

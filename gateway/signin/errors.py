@@ -29,7 +29,7 @@ class Fault(StrEnum):
     KEYS_INVALID = "keys_invalid"
     # the tokens
     EXCHANGE_REFUSED = "exchange_refused"
-    TOKENS_INVALID = "tokens_invalid"  # noqa: S105
+    TOKENS_INVALID = "tokens_invalid"
     ID_TOKEN_MISSING = "id_token_missing"  # noqa: S105
     NOT_ENCRYPTED = "not_encrypted"
     DECRYPTION = "decryption"

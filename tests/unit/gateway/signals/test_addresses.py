@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import addresses
+from gateway import addresses, outgoing
 from gateway.addresses import AddressRefused, check, guarded_socket, normal, public
-from gateway.signals import client
 from gateway.signals.client import SignalClient
 from tests.receivers import receiving
 
@@ -132,7 +131,7 @@ def test_the_guard_stands_at_the_socket() -> None:
     guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))).close()
     with pytest.raises(PermissionError):
         guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443)))
-    assert addresses.plain_socket is client.plain_socket
+    assert outgoing.guarded_socket is addresses.guarded_socket
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
