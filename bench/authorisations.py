@@ -144,7 +144,9 @@ def _percentiles(waits: Sequence[float]) -> dict[str, float]:
 
 async def _caller(services: Services, population: Population, issuer: str) -> Caller:
     token = await population.token(issuer)
-    return await services.verifier.caller([(b"authorization", f"Bearer {token}".encode())], services.clock())
+    return await services.verifier.caller(
+        {"headers": [(b"authorization", f"Bearer {token}".encode())]}, services.clock()
+    )
 
 
 async def _counted(settings: Settings, population: Population, seconds: float) -> dict[str, float]:

@@ -52,6 +52,8 @@ class GatewayKeys:
     """Of the links, visits and codes that people are given."""
     sealing: bytes = field(repr=False)
     """Of the secrets that receivers of signals share with us."""
+    nonces: bytes = field(repr=False)
+    """Of the nonces that proofs of possession may have to hold."""
     naming: bytes = field(repr=False)
     """Of the names by which sources know authorisations."""
     sessions: bytes = field(repr=False)
@@ -80,6 +82,7 @@ def load(settings: Settings, clock: Callable[[], int] = wall_clock) -> GatewayKe
         repeats=_derived(master, b"passerelle-repeats/v1"),
         links=_derived(master, b"passerelle-links/v1"),
         sealing=_derived(master, b"passerelle-signal-secrets/v1"),
+        nonces=_derived(master, b"passerelle-dpop-nonces/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
         sessions=_derived(master, b"passerelle-sessions/v1"),
         tokens=load_token_keys(folder / "token.pem", clock),

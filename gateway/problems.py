@@ -12,6 +12,8 @@ import orjson
 from starlette.responses import Response
 
 from consent.errors import IdentifierInvalid
+from gateway.oauth.errors import BearerRefused
+from gateway.oauth.resource import metadata_url
 from gateway.problem_table import PROBLEMS, Problem
 from policies.errors import UnknownName
 
@@ -53,13 +55,15 @@ def problem(error: BaseException, *, instance: str, base_url: str) -> Response:
         **members,
     }
     headers = {"Cache-Control": "no-store", **getattr(error, "headers", {})}
-    if isinstance(challenge := getattr(error, "challenge", None), str):
-        headers["WWW-Authenticate"] = challenge
     if isinstance(members.get("retry_after"), int):
         headers["Retry-After"] = str(members["retry_after"])
     elif row.status == 503:
         headers["Retry-After"] = "2"
-    return Response(orjson.dumps(body), row.status, headers, media_type="application/problem+json")
+    answer = Response(orjson.dumps(body), row.status, headers, media_type="application/problem+json")
+    if isinstance(error, BearerRefused):
+        for challenge in error.challenges(metadata_url(base_url)):
+            answer.headers.append("WWW-Authenticate", challenge)
+    return answer
 
 
 def _members(error: BaseException) -> dict[str, Any]:

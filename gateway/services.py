@@ -41,6 +41,7 @@ from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
 from gateway.pace import Pace
+from gateway.possession import open_possession
 from gateway.readings import Readings
 from gateway.schema import require_current
 from gateway.settings import Settings
@@ -140,6 +141,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         partners, used = Partners(store, published=published), UsedTokens(store)
         stack.push_async_callback(used.close)
         tokens = TokenKeys(secrets.tokens.current)
+        senders = open_possession(settings, secrets, used)
         blind = BlindIndex(secrets.blind)
         publisher = Publisher(
             store,
@@ -215,11 +217,18 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 keys=tokens,
                 partners=partners,
                 used=used,
+                senders=senders,
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
             ),
-            verifier=Verifier(issuer=settings.public_url, resource=settings.public_url, keys=tokens, partners=partners),
+            verifier=Verifier(
+                issuer=settings.public_url,
+                resource=settings.public_url,
+                keys=tokens,
+                partners=partners,
+                senders=senders,
+            ),
             sessions=Sessions(store, key=secrets.sessions),
             pages=_pages(settings),
             console=open_console(

@@ -107,6 +107,22 @@ class Settings(BaseSettings):
     )
     incident_contact: str = Field(
         "", max_length=200, description="Who to call when the journal is found altered, as DPOs read it: name, phone."
+    dpop_nonce_seconds: int = Field(
+        0, ge=0, le=300, description="How long a nonce lives that DPoP proofs must hold. 0: proofs need none."
+    )
+    client_cert_secret: str = Field(
+        "",
+        description="File with the secret that the TLS-terminating proxy sends in `Client-Cert-Secret` beside "
+        "`Client-Cert` (RFC 9440). Empty: that header is refused.",
+    )
+    tls_certificate: str = Field(
+        "", description="PEM file of the certificate the gateway serves TLS with, its chain included. Empty: no TLS."
+    )
+    tls_key: str = Field("", description="PEM file of the private key of `tls_certificate`.")
+    tls_client_ca: str = Field(
+        "",
+        description="PEM file of the authorities (or single certificates) that certificates of partners are believed "
+        "by. Empty: none is asked for.",
     )
     partner_keys_stale_hours: int = Field(
         4, ge=0, le=48, description="How long a partner's published keys are believed while their address is silent."
@@ -138,6 +154,12 @@ class Settings(BaseSettings):
     def _retention(self) -> Self:
         if self.retention_months > 12 and not self.retention_justification:
             raise ValueError("PASSERELLE_RETENTION_MONTHS above 12 needs PASSERELLE_RETENTION_JUSTIFICATION")
+        return self
+
+    @model_validator(mode="after")
+    def _tls(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key) or (self.tls_client_ca and not self.tls_key):
+            raise ValueError("PASSERELLE_TLS_CERTIFICATE and PASSERELLE_TLS_KEY go together, TLS_CLIENT_CA with them")
         return self
 
     @field_validator("timestamp_url")

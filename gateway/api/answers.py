@@ -16,7 +16,7 @@ from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
 
-WITNESS = b"witness-authorization"
+WITNESS = (b"witness-authorization", b"witness-dpop")
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -135,16 +135,17 @@ async def post_mandate(request: Request) -> Response:
 async def _caller(request: Request) -> tuple[Services, Caller, int]:
     services: Services = request.scope["services"]
     now = services.clock()
-    caller = await services.verifier.caller(request.headers.raw, now)
+    caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     return services, caller, now
 
 
 async def _witness(request: Request, now: int) -> Caller | None:
     """The second professional's own token, in a header of its own: a token never travels anywhere else."""
-    tokens = [(b"authorization", value) for name, value in request.headers.raw if name == WITNESS]
+    if all(name != WITNESS[0] for name, _ in request.headers.raw):
+        return None
     services: Services = request.scope["services"]
-    return await services.verifier.caller(tokens, now) if tokens else None
+    return await services.verifier.caller(request.scope, now, where=WITNESS)
 
 
 def _midnight(day: str) -> int:

@@ -33,7 +33,7 @@ async def post_authorisation_request(request: Request) -> Response:
     """See openapi/gateway.yaml, `requestAuthorisation`."""
     services: Services = request.scope["services"]
     now = services.clock()
-    caller = await services.verifier.caller(request.headers.raw, now)
+    caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
     asked = parse(AuthorisationRequest, await read_body(request.headers, request.receive))
@@ -82,7 +82,7 @@ async def post_link(request: Request) -> Response:
 async def _found(request: Request) -> tuple[Services, Record, int]:
     services: Services = request.scope["services"]
     now = services.clock()
-    caller = await services.verifier.caller(request.headers.raw, now)
+    caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
     record = await find(services.store, services.authorisations, request.path_params["id"], recipient=caller.partner.id)

@@ -10,7 +10,7 @@ from gateway.services import Services
 async def get_catalogue(request: Request) -> Response:
     """See openapi/gateway.yaml, `catalogue`."""
     services: Services = request.scope["services"]
-    caller = await services.verifier.caller(request.headers.raw, services.clock())
+    caller = await services.verifier.caller(request.scope, services.clock())
     request.scope["line"]["partner"] = caller.partner.id
     body = services.catalogue.describe(caller.partner.id)
     return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -35,7 +35,7 @@ class PostExchange:
         services: Services = scope["services"]
         line: dict[str, Any] = scope["line"]
         now = services.clock()
-        caller = await services.verifier.caller(scope["headers"], now)
+        caller = await services.verifier.caller(scope, now)
         line["partner"] = caller.partner.id
         headers = Headers(raw=scope["headers"])
         raw = await read_body(headers, receive)

@@ -91,7 +91,7 @@ async def get_receipt(request: Request) -> Response:
 
 async def _caller(request: Request) -> tuple[Services, Caller]:
     services: Services = request.scope["services"]
-    caller = await services.verifier.caller(request.headers.raw, services.clock())
+    caller = await services.verifier.caller(request.scope, services.clock())
     request.scope["line"]["partner"] = caller.partner.id
     return services, caller
 

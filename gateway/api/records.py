@@ -32,7 +32,7 @@ async def get_receipt(request: Request) -> Response:
 async def _found(request: Request) -> tuple[Services, Record, int]:
     services: Services = request.scope["services"]
     now = services.clock()
-    caller = await services.verifier.caller(request.headers.raw, now)
+    caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
     id_ = request.path_params["id"]

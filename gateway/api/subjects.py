@@ -22,7 +22,7 @@ async def post_subject(request: Request) -> Response:
     """See openapi/gateway.yaml, `linkSubject`. The answer never tells whether the person was already known."""
     services: Services = request.scope["services"]
     now = services.clock()
-    caller = await services.verifier.caller(request.headers.raw, now)
+    caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("subjects:write")
     asked = parse(SubjectRequest, await read_body(request.headers, request.receive))

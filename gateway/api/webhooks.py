@@ -162,7 +162,7 @@ def routes() -> list[Route]:
 
 async def _caller(request: Request, scope: str = SCOPE) -> tuple[Services, Caller]:
     services: Services = request.scope["services"]
-    caller = await services.verifier.caller(request.headers.raw, services.clock())
+    caller = await services.verifier.caller(request.scope, services.clock())
     request.scope["line"]["partner"] = caller.partner.id
     caller.require(scope)
     return services, caller

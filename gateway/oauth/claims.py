@@ -38,6 +38,15 @@ def check_dates(claims: Claims, *, now_seconds: int, longest: int) -> int:
     return exp
 
 
+def check_confirmation(claims: Claims, confirmation: Mapping[str, str]) -> None:
+    """A token that is bound already is of use to its sender only (RFC 9449 §6, RFC 8705 §3.1)."""
+    bound = claims.get("cnf")
+    if "cnf" in claims and (
+        not isinstance(bound, dict) or not bound or any(confirmation.get(name) != bound[name] for name in bound)
+    ):
+        raise JwtRefused(Fault.CONFIRMATION)
+
+
 def token_id(claims: Claims) -> str:
     """The jti that makes the token usable once."""
     jti = claims.get("jti")

@@ -3,11 +3,16 @@
 OAuthFailure
 ├── TokenRequestRefused      the token endpoint answers it in the form of RFC 6749 §5.2
 ├── JwtRefused               a JWT broke a rule; the endpoint turns it into one of the others
-├── BearerRefused            the API answers it with a challenge of RFC 6750 §3
+├── CertificateRefused       a client certificate broke a rule; idem
+├── BearerRefused            the API answers it with challenges of RFC 6750 §3, RFC 9449 §7.1
 │   ├── BearerMissing
 │   ├── BearerMalformed
 │   ├── BearerInvalid
-│   └── ScopeInsufficient
+│   │   └── Downgraded
+│   ├── ProofRefused
+│   │   └── NonceWanted
+│   ├── ScopeInsufficient
+│   └── LevelInsufficient
 ├── PartnerRefused           a registration that cannot be made
 │   ├── PartnerInvalid
 │   ├── PartnerExists
@@ -17,8 +22,12 @@ OAuthFailure
 No text here is ever built from what a caller sent.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+
+DPOP_ALGORITHMS = ("ES256", "PS256", "EdDSA")  # those of jose.py, which imports this file
 
 
 class OAuthFailure(Exception):  # noqa: N818  style.md names errors after what happened
@@ -57,6 +66,14 @@ class Fault(StrEnum):
     AUTHORIZED_PARTY = "authorized_party"
     PROFESSIONAL = "professional"
     REPLAYED = "replayed"
+    CONFIRMATION = "confirmation"
+    SEVERAL = "several"
+    PROOF_KEY = "proof_key"
+    METHOD = "method"
+    ADDRESS = "address"
+    STALE = "stale"
+    TOKEN_HASH = "token_hash"  # noqa: S105
+    NONCE = "nonce"
 
 
 _NOT_ACCEPTED = "not accepted for this client"  # the same for an unknown client, an unknown key, a bad signature
@@ -83,7 +100,25 @@ FAULT_TEXTS: dict[Fault, str] = {
     Fault.AUTHORIZED_PARTY: "azp must be the client",
     Fault.PROFESSIONAL: "sub, family_name, given_name, role or acr is missing or not usable",
     Fault.REPLAYED: "this jti was already used",
+    Fault.CONFIRMATION: "cnf names another key than the one this request proves",
+    Fault.SEVERAL: "exactly one proof is expected",
+    Fault.PROOF_KEY: "jwk must be a public key: P-256, Ed25519, or RSA of 2048 to 4096 bits",
+    Fault.METHOD: "htm is not the method of this request",
+    Fault.ADDRESS: "htu is not the public address of this resource",
+    Fault.STALE: "iat is more than 60 seconds ago",
+    Fault.TOKEN_HASH: "ath is not the digest of the access token",
+    Fault.NONCE: "a nonce of this server is required",
 }
+
+
+class CertificateRefused(OAuthFailure):
+    """A client certificate broke a rule; `detail` is for the log."""
+
+    code = "certificate_refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class JwtRefused(OAuthFailure):
@@ -126,6 +161,12 @@ REFUSALS: dict[str, Refusal] = {
     "subject_token_type": Refusal("invalid_request", 400, "this subject_token_type is not supported"),
     "requested_token_type": Refusal("invalid_request", 400, "this requested_token_type is not supported"),
     "actor_token": Refusal("invalid_request", 400, "actor_token is not supported: the client is the actor"),
+    "proof_missing": Refusal("invalid_dpop_proof", 400, "this client is registered for DPoP: a proof is required"),
+    "nonce": Refusal("use_dpop_nonce", 400, "the proof must hold the nonce of the DPoP-Nonce header"),
+    "certificate_missing": Refusal(
+        "invalid_client", 401, "this client is registered for mTLS: a certificate is required"
+    ),
+    "certificate": Refusal("invalid_client", 401, "the certificate is not one of this client"),
     "store": Refusal("temporarily_unavailable", 503, "try again in a moment"),
     "server": Refusal("server_error", 500, "unexpected error"),
 }
@@ -134,6 +175,7 @@ REFUSALS: dict[str, Refusal] = {
 TOKEN_REFUSALS: dict[str, tuple[str, int]] = {
     "client_assertion": ("invalid_client", 401),
     "subject_token": ("invalid_request", 400),
+    "dpop": ("invalid_dpop_proof", 400),
 }
 
 
@@ -147,9 +189,9 @@ class TokenRequestRefused(OAuthFailure):
         self.code = refusal.error
 
 
-def refused(detail: str) -> TokenRequestRefused:
-    """The refusal that stands under `detail` in the table."""
-    return TokenRequestRefused(detail, REFUSALS[detail])
+def refused(detail: str, more: str = "") -> TokenRequestRefused:
+    """The refusal that stands under `detail` in the table; `more` is for the log."""
+    return TokenRequestRefused(f"{detail}.{more}" if more else detail, REFUSALS[detail])
 
 
 def token_refused(parameter: str, fault: Fault) -> TokenRequestRefused:
@@ -158,44 +200,92 @@ def token_refused(parameter: str, fault: Fault) -> TokenRequestRefused:
     return TokenRequestRefused(f"{parameter}.{fault}", Refusal(error, status, f"{parameter}: {FAULT_TEXTS[fault]}"))
 
 
+BEARER, DPOP = "Bearer", "DPoP"
+
+
 class BearerRefused(OAuthFailure):
-    """The API refuses the access token; `challenge` goes into WWW-Authenticate, `detail` to the log."""
+    """The API refuses the access token; `challenges` go into WWW-Authenticate, `detail` to the log.
+
+    `scheme` is the one the token was sent with (RFC 6750 §3, RFC 9449 §7.1).
+    """
 
     code = "invalid_token"
     status = 401
     description = "the access token is not valid"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, scheme: str = BEARER) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.scheme = scheme
 
-    @property
-    def challenge(self) -> str:
-        """The challenge of RFC 6750 §3. The resource_metadata member of RFC 9728 will stand here."""
-        return f'Bearer realm="passerelle", error="{self.code}", error_description="{self.description}"'
+    def parameters(self) -> dict[str, str]:
+        """What the challenge says of this refusal: our own words, never the caller's text."""
+        return {"error": self.code, "error_description": self.description}
+
+    def challenges(self, resource_metadata: str) -> tuple[str, ...]:
+        """The challenges, each with the address of the resource's metadata (RFC 9728 §5.1)."""
+        return (challenge(self.scheme, resource_metadata, self.parameters()),)
+
+
+def challenge(scheme: str, resource_metadata: str, parameters: Mapping[str, str] = MappingProxyType({})) -> str:
+    """One challenge of this scheme (RFC 9110 §11.6.1)."""
+    named = {"realm": "passerelle", **parameters}
+    if scheme == DPOP:
+        named["algs"] = " ".join(DPOP_ALGORITHMS)
+    named["resource_metadata"] = resource_metadata
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in named.items())
 
 
 class BearerMissing(BearerRefused):
-    """No token was sent: RFC 6750 §3.1 wants the bare challenge."""
+    """No token was sent: RFC 6750 §3.1 wants bare challenges, one per scheme."""
 
     description = "an access token is required"
 
-    @property
-    def challenge(self) -> str:
-        """The challenge without an error member."""
-        return 'Bearer realm="passerelle"'
+    def challenges(self, resource_metadata: str) -> tuple[str, ...]:
+        """Both schemes, without an error."""
+        return tuple(challenge(scheme, resource_metadata) for scheme in (DPOP, BEARER))
 
 
 class BearerMalformed(BearerRefused):
-    """Two Authorization headers, another scheme, or not a token."""
+    """Two Authorization headers, or not a token."""
 
     code = "invalid_request"
     status = 400
-    description = "exactly one Authorization header with one Bearer token is expected"
+    description = "exactly one Authorization header with one token is expected"
 
 
 class BearerInvalid(BearerRefused):
-    """The token is forged, expired, for another audience, or of a suspended partner."""
+    """The token is forged, expired, for another audience or sender, or of a suspended partner."""
+
+
+class Downgraded(BearerInvalid):
+    """A token bound to a key was sent as a bearer token (RFC 9449 §7.2)."""
+
+    description = "this token is bound to a key: send it with the DPoP scheme and a proof"
+
+    def challenges(self, resource_metadata: str) -> tuple[str, ...]:
+        """The refusal in the scheme that was used, and the one to use."""
+        return (*super().challenges(resource_metadata), challenge(DPOP, resource_metadata))
+
+
+class ProofRefused(BearerRefused):
+    """The DPoP proof is missing or breaks a rule (RFC 9449 §7.1)."""
+
+    code = "invalid_dpop_proof"
+
+    def __init__(self, fault: Fault | None) -> None:
+        super().__init__("proof_missing" if fault is None else f"dpop.{fault}", scheme=DPOP)
+        self.description = "a DPoP proof is required" if fault is None else FAULT_TEXTS[fault]
+
+
+class NonceWanted(ProofRefused):
+    """The proof must hold the nonce that goes with this answer (RFC 9449 §9)."""
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__(Fault.NONCE)
+        self.headers = {"DPoP-Nonce": nonce}
 
 
 class ScopeInsufficient(BearerRefused):
@@ -205,14 +295,31 @@ class ScopeInsufficient(BearerRefused):
     status = 403
     description = "the access token does not carry a required scope"
 
-    def __init__(self, required: frozenset[str]) -> None:
-        super().__init__("scope")
+    def __init__(self, required: frozenset[str], *, scheme: str = BEARER) -> None:
+        super().__init__("scope", scheme=scheme)
         self.required = required
 
-    @property
-    def challenge(self) -> str:
-        """The challenge, naming what the request needs (our own scope names, never the caller's text)."""
-        return f'{super().challenge}, scope="{" ".join(sorted(self.required))}"'
+    def parameters(self) -> dict[str, str]:
+        """Names what the request needs."""
+        return super().parameters() | {"scope": " ".join(sorted(self.required))}
+
+
+class LevelInsufficient(BearerRefused):
+    """The person behind the token must sign in again, more strongly or more recently (RFC 9470 §3)."""
+
+    code = "insufficient_user_authentication"
+    description = "a stronger or more recent sign-in is required"
+
+    def __init__(self, acr_values: Sequence[str], max_age: int | None, *, scheme: str = BEARER) -> None:
+        super().__init__("level", scheme=scheme)
+        self.acr_values = tuple(acr_values)
+        self.max_age = max_age
+
+    def parameters(self) -> dict[str, str]:
+        """Names what would do, best first."""
+        wanted = {"acr_values": " ".join(self.acr_values)} if self.acr_values else {}
+        aged = {} if self.max_age is None else {"max_age": str(self.max_age)}
+        return super().parameters() | wanted | aged
 
 
 class PartnerRefused(OAuthFailure):

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
+from gateway.oauth.dpop import Proof
 from gateway.oauth.errors import refused
 from gateway.oauth.partners import Partner
 from gateway.oauth.server import AuthorizationServer
@@ -17,6 +18,7 @@ from gateway.oauth.tokens import Delegation
 MAX_BODY = 65_536
 MAX_PARAMETERS = 32
 _FORM = b"application/x-www-form-urlencoded"
+_TARGETS = frozenset({"resource", "audience"})
 _CHARSETS = frozenset({b"", b"charset=utf-8", b'charset="utf-8"'})
 
 
@@ -34,11 +36,14 @@ class Attempt:
     now: int
     body: bytes = field(default=b"", repr=False)
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    proof: Proof | None = None
     known_client: str | None = None
     client: Partner = field(init=False)
     scopes: frozenset[str] = frozenset()
+    confirmation: dict[str, str] = field(default_factory=dict)  # the cnf of the token: jkt, x5t#S256
     delegation: Delegation | None = field(default=None, repr=False)
     answer: dict[str, Any] = field(default_factory=dict, repr=False)
+    answer_headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def headers(self, name: bytes) -> list[bytes]:
         """All values of a header: the first of several is not a choice we make."""
@@ -89,8 +94,10 @@ async def read_parameters(attempt: Attempt) -> None:
         )  # fmt: skip
     except ValueError:  # from None: the message quotes the body
         raise refused("form") from None
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise refused("duplicate")
+    names = [name for name, _ in pairs]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:  # several targets are legal, but a token of ours has one audience (RFC 8707 §2)
+        raise refused("target" if repeated <= _TARGETS else "duplicate")
     attempt.parameters = {name: value for name, value in pairs if value}
 
 

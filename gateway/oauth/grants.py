@@ -7,6 +7,7 @@ the client can always sign again.
 from collections.abc import Awaitable, Callable
 
 from gateway.oauth import professionals
+from gateway.oauth.dpop import same_address
 from gateway.oauth.errors import JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
 
@@ -41,9 +42,10 @@ async def check_scope(attempt: Attempt) -> None:
 
 async def check_target(attempt: Attempt) -> None:
     """A client that asks for another audience must not get a token for ours (RFC 8707 §2, RFC 8693 §2.2.2)."""
-    for name in ("resource", "audience"):
-        if attempt.parameters.get(name, attempt.server.resource) != attempt.server.resource:
-            raise refused("target")
+    sent, ours = attempt.parameters, attempt.server.resource
+    wanted = sent.get("resource", ours)
+    if "#" in wanted or "?" in wanted or not same_address(wanted, ours) or sent.get("audience", ours) != ours:
+        raise refused("target")
 
 
 async def run_grant(attempt: Attempt) -> None:

@@ -95,6 +95,12 @@ def of_public_key(key: PublicKey, *, kid: str) -> Jwk:
     return members | {"kid": kid, "alg": _KINDS[members["kty"]][0], "use": "sig"}
 
 
+def of_header(key: object) -> tuple[VerificationKey, str]:
+    """A public key that came with what it signed (RFC 9449 §4.2), and its thumbprint; `PartnerInvalid` otherwise."""
+    kind, public = _read(key)
+    return VerificationKey(_KINDS[kind][0], public), thumbprint(of_public_key(public, kid=""))
+
+
 def thumbprint(key: Mapping[str, str]) -> str:
     """SHA-256 over the required members of the key, in order, as base64url (RFC 7638 §3)."""
     required = {name: key[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in key}
@@ -102,13 +108,18 @@ def thumbprint(key: Mapping[str, str]) -> str:
 
 
 def _check_key(key: object) -> Jwk:
+    _, public = _read(key)
+    kid = key.get("kid") if isinstance(key, Mapping) else None
+    if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
+        raise PartnerInvalid("jwks", "each key needs a kid of 1 to 128 letters, digits or ._~:/@+=-")
+    return of_public_key(public, kid=kid)
+
+
+def _read(key: object) -> tuple[str, PublicKey]:
     if not isinstance(key, Mapping):
         raise PartnerInvalid("jwks", "each key must be a JSON object")
     if not _PRIVATE.isdisjoint(key):
         raise PartnerInvalid("jwks", "holds a private or symmetric key: treat it as compromised, make a new one")
-    kid = key.get("kid")
-    if not isinstance(kid, str) or _KID.fullmatch(kid) is None:
-        raise PartnerInvalid("jwks", "each key needs a kid of 1 to 128 letters, digits or ._~:/@+=-")
     kind = key.get("kty")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise PartnerInvalid("jwks", "kty must be EC (P-256), OKP (Ed25519) or RSA")
@@ -118,7 +129,7 @@ def _check_key(key: object) -> Jwk:
     if key.get("use", "sig") != "sig" or key.get("key_ops", ["verify"]) != ["verify"]:
         raise PartnerInvalid("jwks", 'use must be "sig" and key_ops ["verify"]')
     try:
-        return of_public_key(read(key), kid=kid)
+        return kind, read(key)
     except (ValueError, UnsupportedAlgorithm):
         raise PartnerInvalid("jwks", f"a key of kty {kind} has members that do not make a valid key") from None
 

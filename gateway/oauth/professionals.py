@@ -31,6 +31,7 @@ async def accept(attempt: Attempt) -> Delegation:
     claims.check_parties(assertion.claims, client_id=client.id, issuer=attempt.server.issuer)
     if assertion.claims.get("azp") != client.id:
         raise JwtRefused(Fault.AUTHORIZED_PARTY)
+    claims.check_confirmation(assertion.claims, attempt.confirmation)
     expires_at = claims.check_dates(assertion.claims, now_seconds=attempt.now // 1000, longest=MAX_LIFETIME_SECONDS)
     jti = claims.token_id(assertion.claims)
     delegation = _read(assertion.claims)

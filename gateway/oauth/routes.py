@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.oauth import resource
 from gateway.oauth.client_authentication import METHOD
 from gateway.oauth.grants import GRANTS
 from gateway.oauth.jose import ALGORITHMS
@@ -29,6 +30,9 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": [METHOD],
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "tls_client_certificate_bound_access_tokens": server.possession.certificates.expected,
+        "protected_resources": [server.resource],
     }
     if server.scopes_supported:
         document["scopes_supported"] = sorted(server.scopes_supported)
@@ -45,8 +49,12 @@ def routes(server: AuthorizationServer) -> list[Route]:
     async def discovery(_request: Request) -> Response:
         return Response(orjson.dumps(metadata(server)), headers=_CACHE, media_type="application/json")
 
+    async def protected(_request: Request) -> Response:
+        return Response(orjson.dumps(resource.metadata(server)), headers=_CACHE, media_type="application/json")
+
     return [
         Route("/oauth/token", TokenEndpoint(server), name="oauth_token"),
         Route("/oauth/jwks", jwks, methods=["GET"], name="oauth_jwks"),
         Route(server.metadata_path, discovery, methods=["GET"], name="oauth_metadata"),
+        Route(resource.metadata_path(server.resource), protected, methods=["GET"], name="oauth_resource"),
     ]

@@ -9,6 +9,7 @@ from gateway.oauth.errors import OAuthMisconfigured
 from gateway.oauth.jwks import Jwk
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
+from gateway.oauth.possession import Possession
 from gateway.oauth.replay import UsedTokens
 
 MAX_LIFETIME = 300
@@ -37,6 +38,8 @@ class AuthorizationServer:
     lifetime: int = MAX_LIFETIME
     scopes_supported: tuple[str, ...] = ()
     new_token_id: Callable[[], str] = random_token_id
+    senders: Possession | None = None
+    """How requests show whom a token is bound to; without certificates and nonces when not given."""
     other_keys: Callable[[], list[Jwk]] = list
     """Keys published beside those of tokens, which sign other things of this issuer: never accepted for a token."""
 
@@ -47,6 +50,11 @@ class AuthorizationServer:
             raise OAuthMisconfigured("the issuer must be an https address without query, fragment or final slash")
         if not 1 <= self.lifetime <= MAX_LIFETIME:
             raise OAuthMisconfigured(f"access tokens live 1 to {MAX_LIFETIME} seconds")
+
+    @property
+    def possession(self) -> Possession:
+        """What steps use."""
+        return self.senders or Possession(address=self.issuer, used=self.used)
 
     @property
     def token_endpoint(self) -> str:

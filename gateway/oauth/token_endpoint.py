@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from audit.errors import StoreUnavailable
-from gateway.oauth import client_authentication, form, grants, tokens
+from gateway.oauth import client_authentication, form, grants, sender_constraint, tokens
 from gateway.oauth.client_authentication import METHOD
-from gateway.oauth.errors import TokenRequestRefused, refused
+from gateway.oauth.errors import BEARER, DPOP, TokenRequestRefused, refused
 from gateway.oauth.form import Attempt, ClientGone
 from gateway.oauth.server import AuthorizationServer
 
@@ -25,9 +25,14 @@ async def sign_token(attempt: Attempt) -> None:
     server = attempt.server
     attempt.answer |= {
         "access_token": tokens.issue(
-            server, client_id=attempt.client.id, scopes=attempt.scopes, delegation=attempt.delegation, now=attempt.now
+            server,
+            client_id=attempt.client.id,
+            scopes=attempt.scopes,
+            delegation=attempt.delegation,
+            confirmation=attempt.confirmation,
+            now=attempt.now,
         ),
-        "token_type": "Bearer",
+        "token_type": DPOP if "jkt" in attempt.confirmation else BEARER,
         "expires_in": server.lifetime,
         "scope": " ".join(sorted(attempt.scopes)),
     }
@@ -35,9 +40,11 @@ async def sign_token(attempt: Attempt) -> None:
 
 STEPS = (
     *form.STEPS,
+    sender_constraint.read_proof,
     *client_authentication.STEPS,
+    sender_constraint.bind,
     *grants.STEPS,
-    # The sender constraint stands here: the DPoP proof (RFC 9449) or the client's certificate (RFC 8705).
+    sender_constraint.use_proof,
     sign_token,
 )
 
@@ -54,7 +61,8 @@ class TokenEndpoint:
         try:
             for step in STEPS:
                 await step(attempt)
-            response = Response(orjson.dumps(attempt.answer), headers=_NOT_STORED, media_type="application/json")
+            headers = _NOT_STORED | attempt.answer_headers
+            response = Response(orjson.dumps(attempt.answer), headers=headers, media_type="application/json")
         except ClientGone:
             return
         except TokenRequestRefused as refusal:
@@ -69,7 +77,7 @@ class TokenEndpoint:
 def _refusal(attempt: Attempt, refusal: TokenRequestRefused, **operator: str) -> Response:
     shown = refusal.refusal
     _log.warning("token_refused", error=shown.error, detail=refusal.detail, partner=attempt.known_client, **operator)
-    headers = dict(_NOT_STORED)
+    headers = _NOT_STORED | attempt.answer_headers
     if shown.status == 401:  # RFC 9110 §15.5.2 wants a challenge with each 401, whatever the method
         headers["WWW-Authenticate"] = f'{METHOD} realm="passerelle"'
     if shown.status == 405:

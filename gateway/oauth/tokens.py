@@ -5,8 +5,9 @@ partner (`<partner>:<id at the partner>`, a partner id holds no colon), and the 
 A token carries the professional's name because France Travail wants it on each call: never log a token.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from gateway.oauth import jose, keys
@@ -35,9 +36,18 @@ class Delegation:
 
 
 def issue(
-    server: AuthorizationServer, *, client_id: str, scopes: Collection[str], delegation: Delegation | None, now: int
+    server: AuthorizationServer,
+    *,
+    client_id: str,
+    scopes: Collection[str],
+    delegation: Delegation | None,
+    confirmation: Mapping[str, str] = MappingProxyType({}),
+    now: int,
 ) -> str:
-    """Sign an access token for this client, and for this professional if there is one."""
+    """Sign an access token for this client, and for this professional if there is one.
+
+    `confirmation` binds it: jkt to the key of a proof (RFC 9449 §6.1), x5t#S256 to a certificate (RFC 8705 §3.1).
+    """
     issued_at = now // 1000
     claims: dict[str, Any] = {
         "iss": server.issuer,
@@ -51,7 +61,8 @@ def issue(
     }
     if delegation is not None:
         claims |= _delegated(delegation, client_id)
-    # RFC 9449 §6 and RFC 8705 §3.1: the cnf of a sender-constrained token will be added here.
+    if confirmation:
+        claims["cnf"] = dict(confirmation)
     signing = server.keys.signing
     header = {"typ": TYPE, "alg": keys.ALGORITHM, "kid": signing.kid}
     return jose.sign(claims, header=header, key=signing.private)

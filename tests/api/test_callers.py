@@ -91,7 +91,11 @@ async def test_without_a_token_nothing_opens(world: World, path: str) -> None:
     """401 with the bare challenge of RFC 6750 §3.1, before the body is looked at."""
     answer = await call(world, path, {})
     check_problem(answer, 401, "invalid_token")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="passerelle"'
+    metadata = f"{world.bed.services.base_url}/.well-known/oauth-protected-resource"
+    assert answer.headers.get_list("www-authenticate") == [
+        f'DPoP realm="passerelle", algs="ES256 PS256 EdDSA", resource_metadata="{metadata}"',
+        f'Bearer realm="passerelle", resource_metadata="{metadata}"',
+    ]
 
 
 @guarded

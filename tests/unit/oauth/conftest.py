@@ -39,6 +39,14 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Json = Mapping[str, Any] | str | bytes
 
 
+def request(
+    token: str, *proofs: str, scheme: str = "Bearer", path: str = "/v1/catalogue", **more: Any
+) -> dict[str, Any]:
+    """A request with this token, as ASGI tells it."""
+    headers = [(b"authorization", f"{scheme} {token}".encode()), *((b"dpop", proof.encode()) for proof in proofs)]
+    return {"method": "GET", "path": path, "headers": headers + more.pop("headers", [])} | more
+
+
 def b64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -86,6 +94,7 @@ class World:
     count: int = field(default=0)
 
     forge = staticmethod(forge)
+    request = staticmethod(request)
     read = staticmethod(read)
 
     @property
@@ -157,7 +166,7 @@ class World:
         return answer.json()["access_token"]
 
     async def caller(self, token: str) -> Any:
-        return await self.verifier.caller([(b"authorization", f"Bearer {token}".encode())], self.now)
+        return await self.verifier.caller(request(token), self.now)
 
     async def used(self) -> int:
         count = sa.select(sa.func.count()).select_from(models.used_jti)

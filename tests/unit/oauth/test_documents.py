@@ -44,6 +44,7 @@ async def test_the_snippets_of_the_how_to_work(world):
         name="CCAS",
         siret=command[2],
         scopes=["data:rsa"],
+        binding="bearer",
         jwks=json.loads(snippets["JWKS"]),
         now=world.now,
     )

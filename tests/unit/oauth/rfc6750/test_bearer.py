@@ -7,7 +7,7 @@ from gateway.oauth.errors import BearerInvalid, BearerMalformed, BearerMissing, 
 
 async def caller(world, *values):
     headers = [(b"host", b"passerelle.example.org"), *((b"authorization", value) for value in values)]
-    return await world.verifier.caller(headers, world.now)
+    return await world.verifier.caller({"headers": headers}, world.now)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -16,13 +16,19 @@ async def test_the_scheme_is_read_in_any_case(world, scheme):
     assert await caller(world, f"{scheme} {await world.token()}".encode())
 
 
-@pytest.mark.parametrize("values", [(), (b"Basic bWw6eA==",), (b"DPoP abc",), (b"",), (b"Bearerabc",)])
-async def test_no_bearer_token_gets_the_bare_challenge(world, values):
-    """§3.1: who has not tried a token is told the scheme and no error."""
+METADATA = "https://passerelle.example.org/.well-known/oauth-protected-resource"
+
+
+@pytest.mark.parametrize("values", [(), (b"Basic bWw6eA==",), (b"",), (b"Bearerabc",)])
+async def test_no_token_gets_bare_challenges(world, values):
+    """§3.1: who has not tried a token is told the schemes and no error."""
     with pytest.raises(BearerMissing) as caught:
         await caller(world, *values)
     assert caught.value.status == 401
-    assert caught.value.challenge == 'Bearer realm="passerelle"'
+    assert caught.value.challenges(METADATA) == (
+        f'DPoP realm="passerelle", algs="ES256 PS256 EdDSA", resource_metadata="{METADATA}"',
+        f'Bearer realm="passerelle", resource_metadata="{METADATA}"',
+    )
 
 
 async def test_two_authorization_headers_are_refused(world):
@@ -48,7 +54,8 @@ async def test_what_is_not_a_jwt_is_an_invalid_token(world, value):
     """Whatever bytes a header holds, the answer is a challenge."""
     with pytest.raises(BearerInvalid) as caught:
         await caller(world, value)
-    assert caught.value.challenge.startswith('Bearer realm="passerelle", error="invalid_token"')
+    (challenge,) = caught.value.challenges(METADATA)
+    assert challenge.startswith('Bearer realm="passerelle", error="invalid_token"')
 
 
 async def test_a_missing_scope_is_named_in_the_challenge(world):
@@ -59,6 +66,7 @@ async def test_a_missing_scope_is_named_in_the_challenge(world):
     with pytest.raises(ScopeInsufficient) as caught:
         found.require("data:rsa", "data:c2s")
     assert (caught.value.status, caught.value.code) == (403, "insufficient_scope")
-    assert caught.value.challenge.endswith(
-        'error_description="the access token does not carry a required scope", scope="data:c2s data:rsa"'
+    (challenge,) = caught.value.challenges(METADATA)
+    assert (
+        'error_description="the access token does not carry a required scope", scope="data:c2s data:rsa"' in challenge
     )

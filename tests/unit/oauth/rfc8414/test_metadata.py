@@ -23,6 +23,9 @@ async def test_the_metadata_describe_this_server(world):
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
+        "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
+        "tls_client_certificate_bound_access_tokens": False,
+        "protected_resources": [ISSUER],
         "scopes_supported": ["data:c2s", "data:rsa"],
     }
 

@@ -174,11 +174,11 @@ async def test_the_memory_of_tokens_is_bounded(world):
     small = Verifier(issuer=ISSUER, resource=ISSUER, keys=world.server.keys, partners=world.server.partners, size=2)
     tokens = [await world.token() for _ in range(3)]
     for token in (tokens[0], tokens[1], tokens[0], tokens[2]):
-        await small.caller([(b"authorization", f"Bearer {token}".encode())], world.now)
+        await small.caller(world.request(token), world.now)
     assert len(small._verified) == 2
     remembered = {verified.token_id for verified in small._verified.values()}
     assert remembered == {world.read(token)[1]["jti"] for token in (tokens[0], tokens[2])}
-    assert await small.caller([(b"authorization", f"Bearer {tokens[1]}".encode())], world.now)
+    assert await small.caller(world.request(tokens[1]), world.now)
 
 
 async def test_tokens_of_the_previous_and_the_next_key_are_accepted(world):
@@ -187,5 +187,5 @@ async def test_tokens_of_the_previous_and_the_next_key_are_accepted(world):
     overlap = keys.of(new.signing, old.signing)
     verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=overlap, partners=world.server.partners)
     token = await world.token()
-    assert await verifier.caller([(b"authorization", f"Bearer {token}".encode())], world.now)
+    assert await verifier.caller(world.request(token), world.now)
     assert {key["kid"] for key in overlap.jwks()["keys"]} == {old.signing.kid, new.signing.kid}
