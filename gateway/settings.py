@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     )
     incident_contact: str = Field(
         "", max_length=200, description="Who to call when the journal is found altered, as DPOs read it: name, phone."
+    )
     dpop_nonce_seconds: int = Field(
         0, ge=0, le=300, description="How long a nonce lives that DPoP proofs must hold. 0: proofs need none."
     )
