@@ -8,6 +8,9 @@ from audit.forms import Form, list_of, one_of
 
 _PERSON = one_of("subject", "representative")
 _HELPED: Mapping[str, Form] = {"mandate": forms.hex128}
+_VIEW = one_of(
+    "search", "entry", "consultations", "registers", "rights", "breach", "watch", "reconciliation", "policies"
+)
 
 ACCESS_EVENTS: Mapping[str, Event] = {
     # the person looked at what one organisation would see: no value, and nothing went there
@@ -45,15 +48,14 @@ ACCESS_EVENTS: Mapping[str, Event] = {
     ),
     # a DPO was shown entries: by what they were chosen, how many lines; never which, never a value
     "console.viewed": Event(
-        {"actor": forms.actor, "view": one_of("search", "entry", "consultations", "registers", "rights", "breach",
-                                              "watch", "reconciliation", "policies")},
+        {"actor": forms.actor, "view": _VIEW},
         {
             "org": forms.slug,
             "filters": list_of(one_of("org", "actor", "type", "purpose", "dataset", "decision", "reason", "person")),
             "lines": forms.count,
             "entry": forms.count,
         },
-    ),  # fmt: skip
+    ),
     # a DPO looked for one person; from an identity only for a case
     "console.searched": Event(
         {"actor": forms.actor, "by": one_of("pseudonym", "reference", "identity"), "found": forms.flag},

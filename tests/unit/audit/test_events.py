@@ -41,6 +41,7 @@ SAMPLES = {
     "key.retired": {"use": "witness", "name": "journal.example/witness", "key": "A" * 44},
     "log.read": {
         "what": "bundles", "log": "journal.example/2026", "first": 0, "end": 65_536, "org": "ml-brume", "actor": TAG,
+        "entries": 12, "digest": DIGEST,
     },
     "catalogue.activated": {"catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"]},
     "partner.registered": {
@@ -83,6 +84,10 @@ SAMPLES = {
         "report": ID, "org": "ml-brume", "entry": 41, "by": "representative", "reason": "not_asked", "mandate": ID,
     },
     "access.answered": {"report": ID, "org": "ml-brume", "actor": TAG},
+    "console.viewed": {
+        "actor": TAG, "view": "search", "org": "ml-brume", "filters": ["org", "person"], "lines": 50, "entry": 41,
+    },
+    "console.searched": {"actor": TAG, "by": "identity", "found": True, "org": "ml-brume", "case": "DOS-2026-12"},
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",
