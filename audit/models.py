@@ -38,9 +38,29 @@ audit_entry = sa.Table(
     metadata,
     sa.Column("index", _NUMBER, primary_key=True, autoincrement=False),  # position over all shards
     sa.Column("at", _NUMBER, nullable=False, comment="journal's clock when the batch was written, ms UTC"),
-    sa.Column("subject", sa.String(32), index=True, comment="tag; the person finds its lines by it"),
+    sa.Column("span", sa.SmallInteger, nullable=False, comment="index >> 20"),
+    sa.Column("subject", sa.String(32), comment="tag; the person finds its lines by it"),
     sa.Column("hash", sa.LargeBinary(32), nullable=False),
     sa.Column("leaf", sa.LargeBinary, nullable=False, comment="canonical JSON, as hashed"),
+)
+_tagged = audit_entry.c.subject.is_not(None)
+sa.Index(  # tags are random: span by span, the part that is written to stays small, however long the log
+    "audit_entry_span_subject", audit_entry.c.span, audit_entry.c.subject,
+    sqlite_where=_tagged, postgresql_where=_tagged,
+)  # fmt: skip
+
+SPAN_BITS = 20
+
+
+def span_of(index: int) -> int:
+    """The span of an entry, by its position over all shards."""
+    return index >> SPAN_BITS
+
+
+audit_pruning = sa.Table(
+    "audit_pruning",
+    metadata,
+    sa.Column("index", _NUMBER, primary_key=True, autoincrement=False, comment="of an entry log.pruned"),
 )
 
 audit_seal = sa.Table(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from audit import merkle, shards
 from audit.errors import NotPublished
 from audit.keys import Vkey
-from audit.models import audit_entry, audit_seal
+from audit.models import audit_entry, audit_pruning, audit_seal, span_of
 from audit.person import FORMAT
 from audit.person_key import PersonKey
 from audit.reading import PublishedLog, Served
@@ -57,14 +57,16 @@ def write_list(
 def read_entries(connection: Connection, key: PersonKey, numbers: Iterable[int]) -> list[Any]:
     """Give index, subject, leaf and seal of a person's entries of these numbers, in the order of the log."""
     tags = [key.tag(number) for number in numbers]
-    rows = [row for chunk in _chunks(tags) for row in _of(connection, audit_entry.c.subject.in_(chunk))]
+    spans = _spans(connection) if tags else ()
+    rows = [row for chunk in _chunks(tags) for row in _of(connection, spans, audit_entry.c.subject.in_(chunk))]
     return sorted(rows, key=lambda row: row.index)
 
 
 def delete_seals(connection: Connection, tags: Sequence[str]) -> None:
     """Erase what was sealed beside these entries."""
+    spans = _spans(connection)
     for chunk in _chunks(tags):
-        theirs = sa.select(audit_entry.c.index).where(audit_entry.c.subject.in_(chunk))
+        theirs = sa.select(audit_entry.c.index).where(audit_entry.c.span.in_(spans), audit_entry.c.subject.in_(chunk))
         connection.execute(sa.delete(audit_seal).where(audit_seal.c.index.in_(theirs)))
 
 
@@ -76,8 +78,15 @@ def _covered(connection: Connection, log: PublishedLog) -> Iterator[Served]:
             continue
 
 
-def _of(connection: Connection, *where: sa.ColumnElement[bool]) -> Sequence[Any]:
-    return connection.execute(_entries.where(*where)).all()
+def _spans(connection: Connection) -> Sequence[int]:
+    """Every span that entries stand in: the index of tags is looked through span by span."""
+    index = audit_entry.c.index
+    first, last = connection.execute(sa.select(sa.func.min(index), sa.func.max(index))).one()
+    return range(span_of(first), span_of(last) + 1) if first is not None else ()
+
+
+def _of(connection: Connection, spans: Sequence[int], mine: sa.ColumnElement[bool]) -> Sequence[Any]:
+    return connection.execute(_entries.where(audit_entry.c.span.in_(spans), mine)).all()
 
 
 def _proved(connection: Connection, log: PublishedLog, covered: Sequence[Served], row: Any) -> dict[str, Any] | None:
@@ -93,9 +102,8 @@ def _proved(connection: Connection, log: PublishedLog, covered: Sequence[Served]
 
 def _announced(connection: Connection, log: PublishedLog, covered: Sequence[Served]) -> list[dict[str, Any]]:
     """The entries that announce a pruning: they are about nobody, as few are."""
-    rows = _of(connection, audit_entry.c.subject.is_(None))
-    prunings = [row for row in rows if b'"type":"log.pruned"' in row.leaf]  # canonical, and no text is free
-    return [each for row in prunings if (each := _proved(connection, log, covered, row))]
+    prunings = _entries.join(audit_pruning, audit_pruning.c.index == audit_entry.c.index)
+    return [each for row in connection.execute(prunings) if (each := _proved(connection, log, covered, row))]
 
 
 def _chunks(tags: Sequence[str]) -> Iterator[Sequence[str]]:

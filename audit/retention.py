@@ -29,6 +29,7 @@ from audit.models import (
     audit_cosignature,
     audit_entry,
     audit_head,
+    audit_pruning,
     audit_seal,
     audit_tile,
     audit_timestamp,
@@ -108,7 +109,8 @@ async def prune(journal: Journal, store: Store, cut: Cut, *, months: int, justif
     """Announce one cut, then remove what it covers."""
     shard = cut.shard
 
-    def change(connection: Connection, _index: int) -> None:
+    def change(connection: Connection, index: int) -> None:
+        connection.execute(sa.insert(audit_pruning), {"index": index})
         mine = (audit_head.c.id == shard.id, audit_head.c.minimum == shard.minimum)
         if connection.execute(sa.update(audit_head).where(*mine).values(minimum=cut.minimum)).rowcount != 1:
             raise RetentionRefused(f"{shard.origin} was pruned at this moment: look again")

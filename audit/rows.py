@@ -15,14 +15,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from audit.batch import Moved
-from audit.models import audit_entry, audit_head, audit_seal, audit_tile
+from audit.models import SPAN_BITS, audit_entry, audit_head, audit_seal, audit_tile, span_of
 
 Entry = tuple[str | None, bytes, bytes]  # subject tag, hash, leaf
 Seal = tuple[int, bytes]  # index, sealed salts
 Tile = tuple[int, int, int, bytes, bytes]  # shard, level, index, root, hashes
 Head = tuple[int, bytes, bytes]  # size, peaks, root
 
-_sqlite_entries = 'INSERT INTO audit_entry ("index", at, subject, hash, leaf) VALUES (?, ?, ?, ?, ?)'
+_sqlite_entries = 'INSERT INTO audit_entry ("index", at, span, subject, hash, leaf) VALUES (?, ?, ?, ?, ?, ?)'
 _sqlite_seals = 'INSERT INTO audit_seal ("index", sealed) VALUES (?, ?)'
 _sqlite_tiles = 'INSERT INTO audit_tile (shard, level, "index", root, hashes) VALUES (?, ?, ?, ?, ?)'
 _sqlite_head = "UPDATE audit_head SET size = ?, peaks = ?, root = ? WHERE id = ?"
@@ -42,7 +42,8 @@ def write_rows(
 ) -> None:
     """Insert entries from position `first` on, with their seals and tiles; move the shard's head, and the rest."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_sqlite_entries, [(index, at, *entry) for index, entry in enumerate(entries, first)])
+        numbered = [(index, at, span_of(index), *entry) for index, entry in enumerate(entries, first)]
+        connection.exec_driver_sql(_sqlite_entries, numbered)
         if seals:
             connection.exec_driver_sql(_sqlite_seals, list(seals))
         if tiles:
@@ -72,9 +73,10 @@ def _postgresql(moved: sa.Update | None) -> tuple[str, Sequence[str]]:
     entry = _unnested(audit_entry, ("subject", "hash", "leaf"), with_ordinality="place")
     index = sa.cast(sa.bindparam("first"), sa.BigInteger) + entry.c.place - sa.literal_column("1")
     at = sa.cast(sa.bindparam("at"), sa.BigInteger)
+    span = sa.cast(index.bitwise_rshift(sa.literal_column(str(SPAN_BITS))), sa.SmallInteger)
     entries = sa.insert(audit_entry).from_select(
-        ["index", "at", "subject", "hash", "leaf"],
-        sa.select(index, at, entry.c.subject, entry.c.hash, entry.c.leaf),
+        ["index", "at", "span", "subject", "hash", "leaf"],
+        sa.select(index, at, span, entry.c.subject, entry.c.hash, entry.c.leaf),
     )
     parts: dict[str, sa.Insert | sa.Update] = {"entries": entries}
     for name, table in (("seals", audit_seal), ("tiles", audit_tile)):

@@ -18,7 +18,7 @@ from audit.errors import JournalInconsistent
 from audit.events import VERSION, check
 from audit.keys import key_name
 from audit.merkle import leaf_hash
-from audit.models import audit_checkpoint, audit_entry, audit_head
+from audit.models import audit_checkpoint, audit_entry, audit_head, span_of
 from audit.store import Store
 
 
@@ -118,7 +118,8 @@ def begin(connection: Connection, origin: str, *, previous: Shard | None, now: i
     first = previous.first + previous.size if previous else 0
     shard = Shard(previous.id + 1 if previous else 1, origin, first, 1, digest, digest, 0, None)
     connection.execute(sa.insert(audit_head), {name: getattr(shard, name) for name in Shard.__slots__})
-    connection.execute(sa.insert(audit_entry), {"index": first, "at": now, "hash": digest, "leaf": leaf})
+    entry = {"index": first, "at": now, "span": span_of(first), "hash": digest, "leaf": leaf}
+    connection.execute(sa.insert(audit_entry), entry)
     return shard
 
 

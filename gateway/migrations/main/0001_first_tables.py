@@ -20,12 +20,25 @@ def upgrade() -> None:
         "audit_entry",
         sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False, comment="journal's clock when the batch was written, ms UTC"),
+        sa.Column("span", sa.SmallInteger(), nullable=False, comment="index >> 20"),
         sa.Column("subject", sa.String(length=32), nullable=True, comment="tag; the person finds its lines by it"),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False, comment="canonical JSON, as hashed"),
         sa.PrimaryKeyConstraint("index"),
     )
-    op.create_index(op.f("audit_entry_subject"), "audit_entry", ["subject"], unique=False)
+    op.create_index(
+        "audit_entry_span_subject",
+        "audit_entry",
+        ["span", "subject"],
+        unique=False,
+        sqlite_where=sa.text("subject IS NOT NULL"),
+        postgresql_where=sa.text("subject IS NOT NULL"),
+    )
+    op.create_table(
+        "audit_pruning",
+        sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False, comment="of an entry log.pruned"),
+        sa.PrimaryKeyConstraint("index"),
+    )
     op.create_table(
         "audit_head",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),

@@ -122,7 +122,7 @@ async def test_a_log_written_before_there_were_years_is_moved_into_the_first_sha
     def written_before(connection: sa.Connection) -> None:
         for statement in (
             "INSERT INTO audit_head (id, origin, size, peaks, root) VALUES (1, 'journal.example', 1, :digest, :digest)",
-            'INSERT INTO audit_entry ("index", at, hash, leaf) VALUES (0, :at, :digest, :leaf)',
+            'INSERT INTO audit_entry ("index", at, span, hash, leaf) VALUES (0, :at, 0, :digest, :leaf)',
             'INSERT INTO audit_tile (level, "index", root, hashes) VALUES (0, 7, :digest, :leaf)',
             "INSERT INTO audit_checkpoint (size, at, note) VALUES (1, :at, '')",
         ):
