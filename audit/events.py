@@ -196,7 +196,7 @@ EVENTS: Mapping[str, Event] = {
         subject="required",
     ),
     "mandate.ended": Event(
-        {"mandate": forms.hex128, "by": one_of("professional", "operator", "dpo")},
+        {"mandate": forms.hex128, "by": one_of("professional", "operator", "dpo", "subject")},
         {"actor": forms.actor},
         subject="required",
     ),

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -95,12 +96,25 @@ class Mandates:
         await self._entries.append("mandate.recorded", subject, {**members, **_by(by)}, change, now=now)
         return made
 
+    async def of(self, subject: SubjectId, *, now: int) -> tuple[Mandate, ...]:
+        """Those in force for a person, the newest first: who may act for them, as far as a mandate says it."""
+        mine = (table.c.subject == subject, table.c.ended_at.is_(None), table.c.valid_from <= now, table.c.until > now)
+        query = sa.select(table).where(*mine).order_by(table.c.valid_from.desc(), table.c.id).limit(_AT_ONCE)
+        rows = await self._store.read(lambda connection: connection.execute(query).all())
+        return tuple(_mandate(row) for row in rows)
+
     async def end(self, id_: str, *, subject: SubjectId, by: By, now: int) -> None:
-        """Over from now on; raises `MandateRefused` when it was."""
-        _entitled(by)
+        """Over from now on; raises `MandateRefused` when it was.
+
+        The person ends what rests on their own choice, an aidant's; what a judge or the law gave, a professional ends.
+        """
+        if by.kind != "subject":
+            _entitled(by)
 
         def change(connection: Connection, index: int) -> None:
-            mine = (table.c.id == id_, table.c.subject == subject, table.c.ended_at.is_(None))
+            mine = [table.c.id == id_, table.c.subject == subject, table.c.ended_at.is_(None)]
+            if by.kind == "subject":
+                mine.append(table.c.capacity == AIDANT)
             update = sa.update(table).where(*mine).values(ended_at=now, entry=index)
             if not connection.execute(update).rowcount:
                 raise MandateRefused("no such mandate in force")
@@ -124,13 +138,7 @@ class Mandates:
             raise MandateRefused("no mandate for this act")
         if row.capacity == CURATOR and not present:
             raise MandateRefused("a curator acts with the person, not for them")
-        return Mandate(
-            id=row.id,
-            capacity=row.capacity,
-            valid_from=row.valid_from,
-            valid_until=row.until,
-            checked_at=row.checked_at,
-        )
+        return _mandate(row)
 
     async def settle(self, *, now: int) -> int:
         """Invalidate what parents gave for those who have come of age; gives how many mandates are settled.
@@ -164,6 +172,16 @@ class Mandates:
         return await self._store.read(
             lambda connection: connection.execute(query.order_by(authorisation.c.id)).scalars().all()
         )
+
+
+def _mandate(row: sa.Row[Any]) -> Mandate:
+    return Mandate(
+        id=row.id,
+        capacity=row.capacity,
+        valid_from=row.valid_from,
+        valid_until=row.until,
+        checked_at=row.checked_at,
+    )
 
 
 def _entitled(by: By) -> None:

@@ -9,17 +9,24 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from audit.checkpoint import sign_note
 from audit.errors import StoreUnavailable
 from audit.keys import load_key
 from consent.erasure import Erasure, Erasures, tombstones
+from consent.vault import SubjectId
 from gateway.key_backups import drop_erased
 from gateway.officers import read_officers
 from gateway.scrub import scrub
 from gateway.services import Clock, Services, open_services, wall_clock
 from gateway.settings import Settings
+from gateway.web.me.models import access_report
+from gateway.web.models import web_session
 
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _PAUSE = 30.0
@@ -38,9 +45,16 @@ async def opened(settings: Settings, *, clock: Clock = wall_clock) -> AsyncItera
             officers=read_officers(settings.officers),
             delay_ms=settings.erasure_delay_hours * _HOUR_MS,
             trace_ms=settings.erasure_trace_days * _DAY_MS,
-            told=services.outbox.erased,
+            told=partial(_told, services),
         )
         yield services, erasures
+
+
+def _told(services: Services, connection: Connection, subject: SubjectId, now: int) -> None:
+    """In the transaction of an erasure: partners are told, the person's pages close, their own words go."""
+    services.outbox.erased(connection, subject, now)
+    connection.execute(sa.update(access_report).where(access_report.c.subject == subject).values(sealed=b""))
+    connection.execute(sa.delete(web_session).where(web_session.c.subject == subject))
 
 
 async def request(settings: Settings, *, partner: str, reference: str) -> Erasure:

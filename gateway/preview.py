@@ -54,7 +54,8 @@ class TooManyLooks(Exception):  # noqa: N818  a page says so
 class Seen:
     """One dataset as it would arrive. `state` as in an answer to an exchange; `rows` keyed by field name.
 
-    `hidden` gives, per field that would not leave, the true reason (`policies.reasons`).
+    `hidden` gives, per field that would not leave, the true reason (`policies.reasons`); `reduced`, per field that is
+    made less exact, how (`truncate:commune`).
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class Seen:
     state: str
     rows: tuple[Mapping[str, Any], ...] = field(repr=False)
     hidden: Mapping[str, str]
+    reduced: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +112,16 @@ async def preview(
             source=sources.get(name),
             state=state,
             rows=tuple(minimised.values.get(name, ())) if state == "released" else (),
-            hidden={each: why for each, why in sorted(hidden.items()) if each.partition(".")[0] == name},
+            hidden=_of(name, hidden),
+            reduced=_of(name, {each: how for each, how in minimised.transforms.items() if how != "clear"}),
         )
         for name, state in answer.states(decision, fetched, minimised).items()
     )
     return Preview(datasets=datasets, stopped=_stopped(services, record, person, now=now))
+
+
+def _of(dataset: str, said: Mapping[str, str]) -> dict[str, str]:
+    return {name: what for name, what in sorted(said.items()) if name.partition(".")[0] == dataset}
 
 
 async def if_stopped(services: Services, record: Record, *, now: int) -> Mapping[str, str] | None:

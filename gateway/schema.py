@@ -17,9 +17,19 @@ from gateway.console.models import metadata as console_tables
 from gateway.models import metadata as gateway_tables
 from gateway.oauth.models import metadata as oauth_tables
 from gateway.signals.models import metadata as signal_tables
+from gateway.web.me.models import metadata as report_tables
 from gateway.web.models import metadata as web_tables
 
-MAIN = (journal_tables, consent_tables, oauth_tables, gateway_tables, signal_tables, web_tables, console_tables)
+MAIN = (
+    journal_tables,
+    consent_tables,
+    oauth_tables,
+    gateway_tables,
+    signal_tables,
+    web_tables,
+    report_tables,
+    console_tables,
+)
 KEYS = (keys_metadata,)
 _FOLDER = Path(__file__).parent / "migrations"
 

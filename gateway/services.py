@@ -72,6 +72,7 @@ class Services:
 
     base_url: str
     deadline: float
+    retention_months: int
     clock: Clock
     store: Store
     key_store: Store
@@ -167,6 +168,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
+            retention_months=settings.retention_months,
             clock=clock,
             store=store,
             key_store=key_store,

@@ -30,3 +30,8 @@ def day(milliseconds: int, lang: Lang) -> str:
 def utc(milliseconds: int) -> str:
     """ISO 8601, for `datetime` attributes and exports."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def month(milliseconds: int, lang: Lang) -> str:
+    """The month: `novembre 2026`."""
+    return format_date(local(milliseconds).date(), "MMMM y", locale=_LOCALES[lang])

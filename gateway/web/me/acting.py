@@ -1,0 +1,36 @@
+"""As whom a visitor acts on a person's pages: the person themselves, or somebody under a mandate looked at again."""
+
+from consent.errors import MandateRefused
+from consent.states import By
+from consent.vault import SubjectId
+from gateway.services import Services
+from gateway.web.problems import PageProblem
+from gateway.web.visitor import Visitor
+
+_TAG = 32
+
+
+def subject_of(visitor: Visitor) -> SubjectId:
+    """Whose pages these are."""
+    if visitor.subject is None:
+        raise PageProblem("forbidden")
+    return visitor.subject
+
+
+async def acting(services: Services, visitor: Visitor, *, purpose: str, now: int) -> By:
+    """For an act on an authorisation of this purpose. A mandate that is over is `forbidden`."""
+    method = visitor.identity.acr[:24] or None
+    if visitor.mandate is None:
+        return By(kind="subject", channel="page", method=method)
+    try:
+        mandate = await services.channels.mandates.check(
+            visitor.mandate, subject=subject_of(visitor), holder=visitor.actor, purpose=purpose, present=False, now=now
+        )
+    except MandateRefused:
+        raise PageProblem("forbidden") from None
+    return By(kind="representative", channel="page", method=method, representative=mandate)
+
+
+def tag_of(visitor: Visitor) -> str | None:
+    """The journal's name of who helps; the person themselves has none there."""
+    return visitor.actor if visitor.mandate is not None and len(visitor.actor) == _TAG else None

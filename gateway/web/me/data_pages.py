@@ -1,0 +1,47 @@
+"""My data: a page to read, a PDF to print, JSON to carry elsewhere; none of it is kept by anybody on the way."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.services import Services
+from gateway.web.me import holdings
+from gateway.web.me.acting import subject_of, tag_of
+from gateway.web.page import page
+from gateway.web.templates import headers, render
+from gateway.web.view import view_of
+from gateway.web.visitor import Visitor
+
+_NAMES = {"fr": "mes-informations", "en": "my-information"}
+
+
+@page(role="beneficiary")
+async def get_data(request: Request, visitor: Visitor) -> Response:
+    """What we hold, what we only pass on, where to ask the rest; the files first."""
+    services: Services = request.scope["services"]
+    found = await holdings.holdings(services, subject_of(visitor))
+    return render(request, "me/data.html", found=found, months=services.retention_months)
+
+
+@page(role="beneficiary")
+async def get_data_pdf(request: Request, visitor: Visitor) -> Response:
+    """The whole archive to print."""
+    services: Services = request.scope["services"]
+    lang = view_of(request).lang
+    now, actor = services.clock(), tag_of(visitor)
+    content = await holdings.as_pdf(services, subject_of(visitor), lang=lang, actor=actor, now=now)
+    return _file(content, "application/pdf", f"{_NAMES[lang]}.pdf")
+
+
+@page(role="beneficiary")
+async def get_data_json(request: Request, visitor: Visitor) -> Response:
+    """The whole archive for another system."""
+    services: Services = request.scope["services"]
+    now, actor = services.clock(), tag_of(visitor)
+    content = await holdings.as_json(services, subject_of(visitor), actor=actor, now=now)
+    return _file(content, "application/json", f"{_NAMES[view_of(request).lang]}.json")
+
+
+def _file(content: bytes, kind: str, name: str) -> Response:
+    """To be saved, never shown inside a page, never cached."""
+    sent = {**headers(), "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=kind, headers=sent)

@@ -1,0 +1,112 @@
+"""My data: what the gateway holds of the person, what it only passes on, where to ask for the rest. Reads, never keeps.
+
+Refuses a value two partners declare differently (one of them may be somebody else's): `consent.held` leaves it out.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit.canonical import Json
+from consent.held import read_held
+from consent.vault import SubjectId
+from gateway.archive import pdf, words
+from gateway.archive.content import collect
+from gateway.archive.labels import KINDS
+from gateway.archive.story import tell
+from gateway.archive.told import Teller
+from gateway.services import Services
+from gateway.web.me.phrases import Said, party_said
+from policies.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """One number by which the person is found; `value` is None when partners differ."""
+
+    kind: tuple[str, str]
+    value: str | None = field(repr=False)
+    by: tuple[Said, ...]
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What one institution holds and we only pass on, and where to ask it for the rest."""
+
+    name: Said
+    sentences: tuple[Said, ...]
+    contact: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """All of it."""
+
+    known_since: int
+    situations: tuple[tuple[str, str], ...]
+    identifiers: tuple[Identifier, ...]
+    passed: tuple[Passed, ...]
+
+
+async def holdings(services: Services, subject: SubjectId) -> Holdings:
+    """Raises `SubjectErased`."""
+    key = await services.vault.open(subject)
+    held = await services.store.read(lambda connection: read_held(connection, subject, key))
+    return Holdings(
+        known_since=held.known_since,
+        situations=tuple(words.FLAGS.get(flag, (flag, flag)) for flag in sorted(held.flags)),
+        identifiers=tuple(
+            Identifier(
+                kind=KINDS.get(each.kind, (each.kind, each.kind)),
+                value=_text(each.value),
+                by=tuple(party_said(services.catalogue, org) for org in each.by),
+                since=each.since,
+            )
+            for each in held.identifiers
+        ),
+        passed=passed(services.catalogue),
+    )
+
+
+def passed(catalogue: Catalogue) -> tuple[Passed, ...]:
+    """Every institution whose information may pass here."""
+    known = catalogue.vocabulary.datasets
+    return tuple(
+        Passed(
+            name=party.name,
+            sentences=tuple(known[dataset].sentence for dataset in sorted(party.holds)),
+            contact=dict(party.contact or {}),
+        )
+        for _, party in sorted(catalogue.parties.items())
+        if party.holds
+    )
+
+
+async def as_pdf(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:
+    """The archive to print; written beside the loop, as it takes a while."""
+    content = await _content(services, subject, actor=actor, now=now)
+    story = tell(content, Teller(services.catalogue), lang)
+    return await asyncio.to_thread(pdf.render, story)
+
+
+async def as_json(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> bytes:
+    """The archive for another system (GDPR 15-3, 20-1); its form is bound by `gateway/archive/schema.json`."""
+    content = await _content(services, subject, actor=actor, now=now)
+    return json.dumps(content, ensure_ascii=False, indent=1).encode()
+
+
+async def _content(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> dict[str, Any]:
+    reader: dict[str, Json] = {} if actor is None else {"actor": actor}
+    content, _ = await collect(services, subject, reader=reader, months=services.retention_months, now=now)
+    return content
+
+
+def _text(value: Any) -> str | None:
+    """An identifier as it is written; a civil identity joins its parts."""
+    if isinstance(value, Mapping):
+        parts: Sequence[Any] = [each for each in value.values() if each]
+        return ", ".join(" ".join(map(str, each)) if isinstance(each, list) else str(each) for each in parts)
+    return None if value is None else str(value)

@@ -1,0 +1,35 @@
+"""Words of these pages that depend on data, in French and English; templates show them with the filter `said`."""
+
+from collections.abc import Mapping
+
+from gateway.archive import words
+from gateway.archive.labels import FIELDS
+from policies.catalogue import Catalogue
+
+Said = tuple[str, str] | Mapping[str, str]
+"""A text in both languages."""
+
+UNITS: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "DAY": (("jour", "day"), ("jours", "days")),
+    "MONTH": (("mois", "month"), ("mois", "months")),
+    "YEAR": (("an", "year"), ("ans", "years")),
+}
+
+
+def party_said(catalogue: Catalogue, id_: str) -> Said:
+    """An institution's name; its id when the catalogue has lost it."""
+    if id_ == "operator":
+        return words.BY["operator"]
+    known = catalogue.parties.get(id_)
+    return (id_, id_) if known is None else known.name
+
+
+def purpose_said(catalogue: Catalogue, id_: str) -> Said:
+    """What for."""
+    known = catalogue.purposes.get(id_)
+    return (id_, id_) if known is None else known.sentence
+
+
+def field_said(name: str) -> Said:
+    """One field."""
+    return FIELDS.get(name, (name, name))
