@@ -37,7 +37,9 @@ async def get_detail(request: Request, visitor: Visitor) -> Response:
     wanted = Wanted(authorisation=record.id, since=record.requested_at)
     seen = await accesses(services, record.subject, size=_UNDER, wanted=wanted)
     rows = [row(services.catalogue, each) for each in seen.accesses]
-    return render(request, "me/detail.html", found=found, it=found.sharing, rows=rows, more=seen.before is not None)
+    done = request.query_params.get("done", "")
+    more = seen.before is not None
+    return render(request, "me/detail.html", found=found, it=found.sharing, rows=rows, more=more, done=done)
 
 
 @page(role="beneficiary")
