@@ -1,11 +1,19 @@
 """`passerelle partner …`: partner systems that may ask for tokens."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.commands import run, settings
+
+if TYPE_CHECKING:
+    from gateway.oauth.partners import Partner
+
+_Name = Annotated[str, typer.Argument(help="Id of the partner.")]
+_Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 partner = typer.Typer(no_args_is_help=True, help="Partner systems that may ask for tokens.")
 
@@ -43,6 +51,131 @@ def partner_add(
     more |= {"title": title, "binding": binding, "jwks_uri": jwks_uri}
     run(add(settings(), name=name, siret=siret, jwks=jwks, scopes=scope, **more))
     typer.echo(f"{name} is registered.", err=True)
+
+
+@partner.command("list")
+def partner_list(as_json: _Json = False) -> None:
+    """List the registrations: id, status, what its tokens are bound to, where its keys are.
+
+    Example: passerelle partner list --json
+    """
+    from gateway.partners import listed
+
+    found = run(listed(settings()))
+    if as_json:
+        typer.echo(json.dumps({"partners": [_members(each) for each in found]}, indent=1))
+        return
+    for each in found:
+        keys = f"{len(each.jwks)} keys" if each.jwks_uri is None else each.jwks_uri
+        typer.echo(f"{each.id}  {each.status}  {each.binding}  {keys}  {len(each.scopes)} scopes")
+
+
+@partner.command("show")
+def partner_show(name: _Name, as_json: _Json = False) -> None:
+    """Show one registration: each key by kid and RFC 7638 thumbprint, to compare with the partner by telephone.
+
+    Example: passerelle partner show ml-brume
+    """
+    from gateway.partners import shown
+
+    _tell(run(shown(settings(), name)), as_json=as_json)
+
+
+@partner.command("rotate")
+def partner_rotate(
+    name: _Name,
+    jwks: Annotated[Path | None, typer.Option(help="File of keys that take the place of all.")] = None,
+    jwks_uri: Annotated[str | None, typer.Option(help="https address where the partner publishes them.")] = None,
+    add: Annotated[Path | None, typer.Option(help="File of keys to accept beside those there are.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="kid of a key to take away; repeat for each.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Change a partner's keys. With overlap: --add the next, wait until the partner signs with it, --remove the former.
+
+    Example: passerelle partner rotate ml-brume --add ml-2027.jwks.json
+    """
+    from gateway.partners import NewKeys, rotate
+
+    ways = [jwks is not None, jwks_uri is not None, add is not None or bool(remove)]
+    if sum(ways) != 1:
+        raise typer.BadParameter("give one of --jwks, --jwks-uri, or --add and --remove")
+    new = NewKeys(jwks=jwks, jwks_uri=jwks_uri, more=add, less=remove or ())
+    _tell(run(rotate(settings(), name, new)), as_json=as_json)
+
+
+@partner.command("scopes")
+def partner_scopes(
+    name: _Name,
+    scope: Annotated[list[str], typer.Option(help="Scope it may ask for from now on; repeat for each.")],
+    as_json: _Json = False,
+) -> None:
+    """Let a partner ask for exactly these scopes; running tokens lose the others within five seconds.
+
+    Example: passerelle partner scopes ml-brume --scope data:rsa --scope data:c2s
+    """
+    from gateway.partners import set_scopes
+
+    _tell(run(set_scopes(settings(), name, scope)), as_json=as_json)
+
+
+@partner.command("suspend")
+def partner_suspend(name: _Name, as_json: _Json = False) -> None:
+    """Refuse a partner's assertions and running tokens, within five seconds on every process.
+
+    Example: passerelle partner suspend ml-brume
+    """
+    from gateway.oauth.partners import SUSPENDED
+    from gateway.partners import set_status
+
+    _tell(run(set_status(settings(), name, SUSPENDED)), as_json=as_json)
+
+
+@partner.command("resume")
+def partner_resume(name: _Name, as_json: _Json = False) -> None:
+    """Let a suspended partner in again.
+
+    Example: passerelle partner resume ml-brume
+    """
+    from gateway.oauth.partners import ACTIVE
+    from gateway.partners import set_status
+
+    _tell(run(set_status(settings(), name, ACTIVE)), as_json=as_json)
+
+
+def _members(of: "Partner") -> dict[str, Any]:
+    """What a registration says, in the words of RFC 7591 where it has one."""
+    from gateway.oauth.jwks import thumbprint
+
+    return {
+        "client_id": of.id,
+        "client_name": of.name,
+        "siret": of.siret,
+        "status": of.status,
+        "scope": " ".join(sorted(of.scopes)),
+        "binding": of.binding,
+        "certificates": list(of.certificates),
+        "keys": [{"kid": key["kid"], "alg": key["alg"], "thumbprint": thumbprint(key)} for key in of.jwks],
+        "jwks_uri": of.jwks_uri,
+        "redirect_uris": list(of.redirect_uris),
+        "batch_jobs": sorted(of.batch_jobs),
+        "created_at": of.created_at,
+        "changed_at": of.changed_at,
+    }
+
+
+def _tell(registration: "Partner", *, as_json: bool) -> None:
+    members = _members(registration)
+    if as_json:
+        typer.echo(json.dumps(members, indent=1))
+        return
+    for name, value in members.items():
+        if name == "keys":
+            for key in value:
+                typer.echo(f"key            {key['kid']}  {key['alg']}  {key['thumbprint']}")
+        elif name.endswith("_at"):
+            typer.echo(f"{name:<14} {datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec='seconds')}")
+        elif value:
+            typer.echo(f"{name:<14} {' '.join(value) if isinstance(value, list) else value}")
 
 
 @partner.command("key")

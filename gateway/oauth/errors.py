@@ -16,6 +16,7 @@ OAuthFailure
 ├── PartnerRefused           a registration that cannot be made
 │   ├── PartnerInvalid
 │   ├── PartnerExists
+│   ├── PartnerChanged
 │   └── PartnerUnknown
 └── OAuthMisconfigured       issuer, lifetime or key file that cannot be used; stops the start
 
@@ -343,6 +344,12 @@ class PartnerExists(PartnerRefused):
     """A partner of this id, or of this SIRET, is already registered."""
 
     code = "partner_exists"
+
+
+class PartnerChanged(PartnerRefused):
+    """Somebody else changed the registration at this moment."""
+
+    code = "partner_changed"
 
 
 class PartnerUnknown(PartnerRefused):

@@ -1,14 +1,14 @@
 """Registered partner systems: who may ask for a token, with which keys, for which scopes.
 
-The registration is a journal entry (`partner.registered`): the caller appends it with `insert_partner` as the
-change of that entry, so that both are durable or neither is. Refuses to hold a secret of a partner: it knows
-public keys only.
+A registration and each change of it are journal entries (`partner.registered`, `partner.changed`): the caller appends
+them with `insert_partner` or `replace_partner` as the change of that entry, so that both are durable or neither is.
+Refuses to hold a secret of a partner: it knows public keys only.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from audit.store import Store
 from gateway.oauth import bindings
 from gateway.oauth import jwks as key_sets
 from gateway.oauth.bindings import Binding
-from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
+from gateway.oauth.errors import PartnerChanged, PartnerExists, PartnerInvalid, PartnerUnknown
 from gateway.oauth.jose import VerificationKey, encode
 from gateway.oauth.models import insert_ignoring
 from gateway.oauth.models import partner as table
@@ -46,6 +46,7 @@ class Partner:
     batch_jobs: frozenset[str]
     status: str
     created_at: int
+    changed_at: int
     binding: Binding
     certificates: tuple[str, ...] = ()
     jwks_uri: str | None = None
@@ -87,8 +88,7 @@ def new_partner(
         raise PartnerInvalid("name", "must be 1 to 120 printable characters")
     if not is_siret(siret):
         raise PartnerInvalid("siret", "must be the 14 digits of a SIRET with a valid key")
-    if not 1 <= len(scopes) <= MAX_SCOPES or not all(_SCOPE.fullmatch(scope) for scope in scopes):
-        raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names such as data:rsa")
+    _check_scopes(scopes)
     if len(batch_jobs) > MAX_BATCH_JOBS or not all(_SLUG.fullmatch(job) for job in batch_jobs):
         raise PartnerInvalid("batch_jobs", f"must be at most {MAX_BATCH_JOBS} slugs")
     if jwks is not None and jwks_uri is not None:
@@ -97,7 +97,7 @@ def new_partner(
     bound, expected = bindings.check_binding(binding, certificates)
     return Partner(
         id=id, name=name, siret=siret, scopes=frozenset(scopes), jwks=tuple(kept), batch_jobs=frozenset(batch_jobs),
-        status=ACTIVE, created_at=now, binding=bound, certificates=expected,
+        status=ACTIVE, created_at=now, changed_at=now, binding=bound, certificates=expected,
         jwks_uri=bindings.check_jwks_uri(jwks_uri), redirect_uris=bindings.check_redirect_uris(redirect_uris),
         keys=key_sets.load(kept),
     )  # fmt: skip
@@ -105,23 +105,8 @@ def new_partner(
 
 def insert_partner(connection: Connection, partner: Partner) -> None:
     """Store a new registration; `PartnerExists` when its id is taken."""
-    row = {
-        "id": partner.id,
-        "name": partner.name,
-        "siret": partner.siret,
-        "scopes": sorted(partner.scopes),
-        "jwks": {"keys": [dict(key) for key in partner.jwks]},
-        "batch_jobs": sorted(partner.batch_jobs),
-        "status": partner.status,
-        "created_at": partner.created_at,
-        "changed_at": partner.created_at,
-        "binding": partner.binding,
-        "certificates": list(partner.certificates),
-        "jwks_uri": partner.jwks_uri,
-        "redirect_uris": list(partner.redirect_uris),
-    }
     statement = insert_ignoring(connection.dialect.name, table).returning(table.c.id)
-    if connection.execute(statement, [row]).first() is None:
+    if connection.execute(statement, [_row(partner)]).first() is None:
         raise PartnerExists(partner.id)
 
 
@@ -140,16 +125,55 @@ def journal_members(partner: Partner) -> dict[str, Json]:
     return members | ({} if partner.jwks_uri is None else {"keys_at": _digest(partner.jwks_uri)})
 
 
+def with_keys(partner: Partner, *, jwks: object = None, jwks_uri: str | None = None, now: int) -> Partner:
+    """The same partner with other keys, or with the address where it publishes them; `PartnerInvalid` as at first."""
+    kept = key_sets.check(jwks) if jwks_uri is None else []
+    address = bindings.check_jwks_uri(jwks_uri)
+    return replace(
+        partner, jwks=tuple(kept), keys=key_sets.load(kept), jwks_uri=address, changed_at=_later(partner, now)
+    )
+
+
+def with_scopes(partner: Partner, scopes: Collection[str], *, now: int) -> Partner:
+    """The same partner with exactly these scopes; `PartnerInvalid` as at first."""
+    _check_scopes(scopes)
+    return replace(partner, scopes=frozenset(scopes), changed_at=_later(partner, now))
+
+
+def with_status(partner: Partner, status: str, *, now: int) -> Partner:
+    """The same partner, active or suspended."""
+    return replace(partner, status=status, changed_at=_later(partner, now))
+
+
+def change_members(partner: Partner, what: str) -> dict[str, Json]:
+    """The members of the entry `partner.changed` that goes with `replace_partner`: how it is afterwards."""
+    members = journal_members(partner)
+    shown = {"keys": ("keys", "keys_at"), "scopes": ("scopes",), "status": ()}[what]
+    named = {name: members[name] for name in shown if name in members}
+    return {"org": partner.id, "what": what, "status": partner.status} | named
+
+
 async def register(store: Store, partner: Partner) -> None:
     """Store a new registration in a transaction of its own, where no journal is there to carry it (tests)."""
     await store.write(lambda connection: insert_partner(connection, partner))
 
 
+def replace_partner(connection: Connection, former: Partner, changed: Partner) -> None:
+    """Store a changed registration; it reaches running tokens within `Partners.max_age`.
+
+    `PartnerChanged` when it is not the one that was read any more.
+    """
+    statement = sa.update(table).where(table.c.id == former.id, table.c.changed_at == former.changed_at)
+    if connection.execute(statement.values(_row(changed))).rowcount == 0:
+        raise PartnerChanged(former.id)
+
+
 def change_status(connection: Connection, partner_id: str, *, status: str, now: int) -> None:
-    """Suspend a partner or let it in again; its running tokens follow within `Partners.max_age`."""
-    statement = sa.update(table).where(table.c.id == partner_id).values(status=status, changed_at=now)
-    if connection.execute(statement).rowcount == 0:
+    """Suspend a partner or let it in again, where no journal is there to carry it (tests)."""
+    former = find_partner(connection, partner_id)
+    if former is None:
         raise PartnerUnknown(partner_id)
+    replace_partner(connection, former, with_status(former, status, now=now))
 
 
 def find_partner(connection: Connection, partner_id: str) -> Partner | None:
@@ -168,10 +192,39 @@ def _partner(row: Row[Any]) -> Partner:
     keys = row.jwks["keys"]
     return Partner(
         id=row.id, name=row.name, siret=row.siret, scopes=frozenset(row.scopes), jwks=tuple(keys),
-        batch_jobs=frozenset(row.batch_jobs), status=row.status, created_at=row.created_at, binding=row.binding,
-        certificates=tuple(row.certificates), jwks_uri=row.jwks_uri, redirect_uris=tuple(row.redirect_uris),
+        batch_jobs=frozenset(row.batch_jobs), status=row.status, created_at=row.created_at,
+        changed_at=row.changed_at, binding=row.binding, certificates=tuple(row.certificates), jwks_uri=row.jwks_uri,
+        redirect_uris=tuple(row.redirect_uris),
         keys=key_sets.load(keys),
     )  # fmt: skip
+
+
+def _later(partner: Partner, now: int) -> int:
+    """Two changes never bear the same time: `replace_partner` goes by it."""
+    return max(now, partner.changed_at + 1)
+
+
+def _check_scopes(scopes: Collection[str]) -> None:
+    if not 1 <= len(scopes) <= MAX_SCOPES or not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise PartnerInvalid("scopes", f"must be 1 to {MAX_SCOPES} names such as data:rsa")
+
+
+def _row(partner: Partner) -> dict[str, Any]:
+    return {
+        "id": partner.id,
+        "name": partner.name,
+        "siret": partner.siret,
+        "scopes": sorted(partner.scopes),
+        "jwks": {"keys": [dict(key) for key in partner.jwks]},
+        "batch_jobs": sorted(partner.batch_jobs),
+        "status": partner.status,
+        "created_at": partner.created_at,
+        "changed_at": partner.changed_at,
+        "binding": partner.binding,
+        "certificates": list(partner.certificates),
+        "jwks_uri": partner.jwks_uri,
+        "redirect_uris": list(partner.redirect_uris),
+    }
 
 
 def _digest(text: str) -> str:

@@ -1,20 +1,25 @@
 """Registration of partner systems, and how long a registration may be remembered."""
 
+import contextlib
+
 import pytest
 
 from audit import events, forms
 from gateway.oauth import models
 from gateway.oauth.client import new_key
-from gateway.oauth.errors import PartnerExists, PartnerInvalid, PartnerUnknown
+from gateway.oauth.errors import PartnerChanged, PartnerExists, PartnerInvalid
 from gateway.oauth.partners import (
+    SUSPENDED,
     Partners,
-    change_status,
     find_partner,
     insert_partner,
     journal_members,
     list_partners,
     new_partner,
     register,
+    replace_partner,
+    with_scopes,
+    with_status,
 )
 
 NOW = 1_800_000_000_000
@@ -81,7 +86,7 @@ async def test_a_change_bites_within_five_seconds(store):
     await register(store, partner())
     partners = Partners(store)
     assert (await partners.get("ml-brume", NOW)).active
-    await store.write(lambda connection: change_status(connection, "ml-brume", status="suspended", now=NOW))
+    await suspend(store)
     assert (await partners.get("ml-brume", NOW + 4_999)).active
     assert not (await partners.get("ml-brume", NOW + 5_000)).active
 
@@ -91,7 +96,7 @@ async def test_a_clock_that_goes_back_does_not_lengthen_the_memory(store):
     await register(store, partner())
     partners = Partners(store)
     await partners.get("ml-brume", NOW)
-    await store.write(lambda connection: change_status(connection, "ml-brume", status="suspended", now=NOW))
+    await suspend(store)
     assert not (await partners.get("ml-brume", NOW - 1)).active
 
 
@@ -112,10 +117,22 @@ async def test_the_memory_is_bounded(store):
     assert len(partners._known) == 1
 
 
-async def test_the_status_of_an_unknown_partner_cannot_change(store):
-    """Naming a partner that does not exist is an error, not a success."""
-    with pytest.raises(PartnerUnknown):
-        await store.write(lambda connection: change_status(connection, "nobody", status="suspended", now=NOW))
+async def suspend(store):
+    former = await store.read(lambda connection: find_partner(connection, "ml-brume"))
+    changed = with_status(former, SUSPENDED, now=NOW)
+    await store.write(lambda connection: replace_partner(connection, former, changed))
+
+
+async def test_of_two_changes_at_once_the_second_is_refused(store):
+    """Both read the same registration; neither is lost unnoticed."""
+    await register(store, partner())
+    former = await store.read(lambda connection: find_partner(connection, "ml-brume"))
+    for scopes, refused in ((["data:c2s"], False), (["data:rqth"], True)):
+        changed = with_scopes(former, scopes, now=NOW)
+        with pytest.raises(PartnerChanged) if refused else contextlib.nullcontext():
+            await store.write(lambda connection, changed=changed: replace_partner(connection, former, changed))
+    found = await store.read(lambda connection: find_partner(connection, "ml-brume"))
+    assert (found.scopes, found.changed_at) == ({"data:c2s"}, NOW + 1)
 
 
 @pytest.mark.parametrize(
