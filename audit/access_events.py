@@ -62,4 +62,19 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         {"org": forms.slug, "case": forms.reference},
         subject="allowed",
     ),
+    # a signature under the step from one catalogue to another: an officer's key, or a DPO signed in
+    "catalogue.approved": Event(
+        {"catalogue": forms.hex256, "previous": forms.hex256},
+        {"org": forms.slug, "actor": forms.actor, "key": forms.public_key, "signature": forms.signature},
+    ),
+    "rights.staged": Event(
+        {"request": forms.hex128, "stage": one_of("identity_checked", "collected")},
+        {"org": forms.slug, "actor": forms.actor},
+        subject="allowed",
+    ),
+    # what a DPO made of an alert of the watch list; the note stays sealed beside the row
+    "watch.judged": Event(
+        {"alert": forms.hex128, "rule": forms.code, "verdict": one_of("seen", "normal", "incident")},
+        {"org": forms.slug, "actor": forms.actor},
+    ),
 }

@@ -115,7 +115,14 @@ EVENTS: Mapping[str, Event] = {
     ),
     "catalogue.activated": Event(
         {"catalogue": forms.hex256},
-        {"previous": forms.hex256, "exchanges": list_of(forms.exchange)},
+        {
+            "previous": forms.hex256,
+            "exchanges": list_of(forms.exchange),
+            "widening": forms.flag,
+            "by": _BY,
+            "org": forms.slug,
+            "actor": forms.actor,
+        },
     ),
     "partner.registered": Event(
         {"org": forms.slug},

@@ -22,7 +22,8 @@ ConsentError
 ├── GuardRefused             what the decision relied on no longer holds at commit
 │   ├── EpochChanged         the person's choices changed in between
 │   ├── AuthorisationExpired the authorisation ended, or its uses are spent
-│   └── FrequencyExceeded    the exchange was already used as often as allowed
+│   ├── FrequencyExceeded    the exchange was already used as often as allowed
+│   └── CatalogueSuperseded  another catalogue became active in between
 ├── ErasureUnknown           no such erasure
 ├── ErasurePending           an erasure of this person is under way or done
 ├── ErasureClosed            it was cancelled or executed: nothing changes any more
@@ -196,6 +197,12 @@ class FrequencyExceeded(GuardRefused):
     """The exchange was already used as often as its window allows."""
 
     code = "frequency_exceeded"
+
+
+class CatalogueSuperseded(GuardRefused):
+    """Another catalogue became active since the decision: it has to be taken again."""
+
+    code = "catalogue_superseded"
 
 
 class ErasureUnknown(ConsentError):  # noqa: N818

@@ -10,6 +10,7 @@ entry), so a person's numbers have no gap: a missing one is a removed entry (pro
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from sqlalchemy import Connection
 from audit.batch import Draft, Moved, Ruling
 from consent.errors import (
     AuthorisationExpired,
+    CatalogueSuperseded,
     EpochChanged,
     FrequencyExceeded,
     GuardRefused,
@@ -43,9 +45,11 @@ class EpochGuard:
 
     `counts` are (window key, limit) pairs, each counted once by this entry; so is a use of `authorisation` when
     it has a limit (`max_uses`). A window key is `<exchange>:<window>`, windows of one exchange growing as text.
+    `catalogue` is the digest decided with: it must still be the active one.
     """
 
     epoch: int
+    catalogue: str | None = None
     valid_until: int | None = None
     counts: tuple[tuple[str, int], ...] = ()
     authorisation: str | None = None
@@ -70,14 +74,19 @@ def use_key(authorisation: str) -> str:
 
 
 class Gate:
-    """See the module. `clock` gives milliseconds UTC and is read once per batch."""
+    """See the module. `clock` gives milliseconds UTC and is read once per batch.
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    `active` selects the digest of the catalogue that decides, NULL while none was ever activated; it is read in the
+    statement that reads the persons, so that it costs no round trip.
+    """
+
+    def __init__(self, clock: Callable[[], int], active: sa.ScalarSelect[str] | None = None) -> None:
         self._clock = clock
+        self._select = Batched(partial(_wanted, active=sa.null() if active is None else active), sa.Text)
 
     def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> Ruling:
         """For each draft, the members to add, or why it is refused."""
-        people = _read(connection, {each.subject.id for each in drafts if isinstance(each.subject, SubjectRef)})
+        people = self._read(connection, {each.subject.id for each in drafts if isinstance(each.subject, SubjectRef)})
         now = self._clock()
         outcomes: list[Mapping[str, str] | Exception] = []
         for draft in drafts:
@@ -87,6 +96,12 @@ class Gate:
                 outcomes.append(refusal)
         return Ruling(outcomes, moved=_moves(connection, people))
 
+    def _read(self, connection: Connection, ids: set[SubjectId]) -> dict[str, "_Standing"]:
+        if not ids:
+            return {}
+        found = self._select.execute(connection, [(each,) for each in ids])
+        return {id_: _Standing(*row) for id_, *row in found}
+
 
 @dataclass(slots=True)
 class _Standing:
@@ -95,6 +110,7 @@ class _Standing:
     epoch: int
     counter: int
     uses: str
+    catalogue: str | None = None
     counts: dict[str, int] | None = None
     touched: bool = False
 
@@ -137,6 +153,8 @@ def _same_epoch(person: _Standing, epoch: int | None) -> None:
 
 def _check(person: _Standing, guard: EpochGuard, now: int) -> None:
     _same_epoch(person, guard.epoch)
+    if guard.catalogue and person.catalogue and guard.catalogue != person.catalogue:
+        raise CatalogueSuperseded("another catalogue became active since this was decided")
     if guard.valid_until is not None and guard.valid_until <= now:
         raise AuthorisationExpired("the authorisation ended")
     used = None if guard.authorisation is None or guard.max_uses is None else use_key(guard.authorisation)
@@ -162,8 +180,8 @@ def _count(counts: dict[str, int], window: str) -> None:
     counts[window] = counts.get(window, 0) + 1
 
 
-def _wanted(rows: Rows) -> sa.Select[Any]:
-    columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
+def _wanted(rows: Rows, *, active: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses, active.label("catalogue"))
     return columns.join_from(rows.table, subject, subject.c.id == rows[0]).where(subject.c.erased_at.is_(None))
 
 
@@ -172,15 +190,7 @@ def _moved(rows: Rows) -> sa.Update:
     return sa.update(subject).values(values).where(subject.c.id == rows[0])
 
 
-_SELECT = Batched(_wanted, sa.Text)
 _UPDATE = Batched(_moved, sa.Text, sa.BigInteger, sa.BigInteger, sa.Text)
-
-
-def _read(connection: Connection, ids: set[SubjectId]) -> dict[str, _Standing]:
-    if not ids:
-        return {}
-    found = _SELECT.execute(connection, [(each,) for each in ids])
-    return {id_: _Standing(epoch, counter, uses) for id_, epoch, counter, uses in found}
 
 
 def _moves(connection: Connection, people: dict[str, _Standing]) -> Moved | None:

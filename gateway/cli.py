@@ -18,6 +18,7 @@ from gateway.commands.erasure import erasure, officer
 from gateway.commands.keys import key
 from gateway.commands.partner import partner
 from gateway.commands.person import person
+from gateway.commands.policy import policy
 from gateway.commands.retention import retention
 from gateway.commands.rights import rights
 from gateway.commands.timestamp import timestamp
@@ -26,7 +27,6 @@ from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 database = typer.Typer(no_args_is_help=True, help="The tables.")
-policy = typer.Typer(no_args_is_help=True, help="The catalogue.")
 app.add_typer(partner, name="partner")
 app.add_typer(audit, name="audit")
 app.add_typer(authorisation, name="authorisation")
@@ -100,14 +100,3 @@ def migrate_database() -> None:
 
     run(migrate_databases(settings()))
     typer.echo("The tables are those of this version.", err=True)
-
-
-@policy.command("check")
-def policy_check(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of the catalogue; the setting's when left out.")] = None,
-) -> None:
-    """Check a catalogue: every problem with its file, line and reason."""
-    from policies.catalogue import load
-
-    catalogue = load(folder or settings().catalogue)
-    typer.echo(catalogue.digest)

@@ -259,6 +259,7 @@ def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot
     counts = tuple((catalogue.window(name, now), catalogue.limit(name)) for name in used)
     return EpochGuard(
         epoch=decision.epoch,
+        catalogue=decision.catalogue,
         valid_until=held.valid_until if held else None,
         counts=counts,
         authorisation=held.id if held and not repeated else None,

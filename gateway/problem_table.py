@@ -191,6 +191,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "The catalogue or the person limits how often this may be asked.",
         "Wait for the next period; a repeat with the same Idempotency-Key does not count again.",
     ),
+    "catalogue_superseded": Problem(
+        503,
+        "The rules changed at this very moment",
+        "Another catalogue became active between the decision and the release; nothing left.",
+        "Ask again after `Retry-After`: the new catalogue decides.",
+    ),
     "request_pending": Problem(
         409,
         "A request is already waiting for the person",

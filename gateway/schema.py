@@ -13,9 +13,11 @@ from audit.models import metadata as journal_tables
 from audit.store import Store
 from consent.models import keys_metadata
 from consent.models import metadata as consent_tables
+from gateway.catalogues.models import metadata as catalogue_tables
 from gateway.console.models import metadata as console_tables
 from gateway.models import metadata as gateway_tables
 from gateway.oauth.models import metadata as oauth_tables
+from gateway.oversight.models import metadata as oversight_tables
 from gateway.signals.models import metadata as signal_tables
 from gateway.web.me.models import metadata as report_tables
 from gateway.web.models import metadata as web_tables
@@ -29,6 +31,8 @@ MAIN = (
     web_tables,
     report_tables,
     console_tables,
+    catalogue_tables,
+    oversight_tables,
 )
 KEYS = (keys_metadata,)
 _FOLDER = Path(__file__).parent / "migrations"

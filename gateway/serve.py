@@ -1,24 +1,67 @@
 """What the commands do: serve, migrate. Each builds what it needs from the settings and closes it."""
 
+import asyncio
+import logging as stdlib_logging
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvicorn
 import yaml
 
+from audit.errors import StoreUnavailable
 from gateway import logging
 from gateway.app import build_app
+from gateway.catalogues.bundles import digest_in_force
 from gateway.database import open_database
 from gateway.schema import migrate
-from gateway.services import open_services
+from gateway.services import Services, open_services
 from gateway.settings import Settings
+
+_PAUSE = 1.0  # seconds between two looks; a release decided with the former catalogue is refused meanwhile
+
+_log = stdlib_logging.getLogger(__name__)
 
 
 async def serve_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests being answered finish first."""
+    """Serve until SIGTERM or SIGINT; requests being answered finish first.
+
+    When another catalogue becomes active everything is built anew on it, by each process for itself: requests being
+    answered finish, new ones wait in the socket for the moment it takes.
+    """
     logging.configure()
+    listening = _bind(settings.host, settings.port)
+    try:
+        while await _serve_one_catalogue(settings, listening):
+            pass
+    finally:
+        listening.close()
+
+
+async def _serve_one_catalogue(settings: Settings, listening: socket.socket) -> bool:
+    """Serve as long as one catalogue decides; gives whether to go on with the next."""
     async with open_services(settings) as services:
-        await _serve(build_app(services), host=settings.host, port=settings.port)
+        await services.activations.first(services.catalogue, now=services.clock())
+        follow = asyncio.create_task(_superseded(services), name="catalogue")
+        try:
+            await _serve(build_app(services), listening, until=follow)
+            return follow.done()
+        finally:
+            follow.cancel()
+
+
+async def _superseded(services: Services) -> None:
+    """Come back when the catalogue these services decide with is not the active one any more."""
+    while True:
+        await asyncio.sleep(_PAUSE)
+        try:
+            digest = await digest_in_force(services.store)
+        except StoreUnavailable as error:  # requests tell it too; look again
+            _log.warning("the active catalogue cannot be looked up: %s", error.code)
+            continue
+        if digest is not None and digest != services.catalogue.digest:
+            _log.warning("another catalogue is active: starting again on it")
+            return
 
 
 async def serve_sandbox(*, port: int, sources: Path | None) -> None:
@@ -27,7 +70,11 @@ async def serve_sandbox(*, port: int, sources: Path | None) -> None:
 
     if sources is not None:
         sources.write_text(yaml.safe_dump(sandbox.sources(f"http://127.0.0.1:{port}"), sort_keys=True), "utf-8")
-    await _serve(sandbox.build(), host="127.0.0.1", port=port)
+    listening = _bind("127.0.0.1", port)
+    try:
+        await _serve(sandbox.build(), listening)
+    finally:
+        listening.close()
 
 
 async def migrate_databases(settings: Settings) -> None:
@@ -39,11 +86,18 @@ async def migrate_databases(settings: Settings) -> None:
         await migrate(store, key_store)
 
 
-async def _serve(app: object, *, host: str, port: int) -> None:
+def _bind(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    listening.listen(2048)
+    return listening
+
+
+async def _serve(app: object, listening: socket.socket, *, until: "asyncio.Task[None] | None" = None) -> None:
+    """Serve on a socket that stays ours, until a signal, or until that task is done."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # any ASGI application
-        host=host,
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -56,4 +110,11 @@ async def _serve(app: object, *, host: str, port: int) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=15,
     )
-    await uvicorn.Server(config).serve()
+    server = uvicorn.Server(config)
+
+    def stop(_: object) -> None:
+        server.should_exit = True
+
+    if until is not None:
+        until.add_done_callback(stop)
+    await server.serve(sockets=[listening.dup()])

@@ -28,6 +28,9 @@ from consent.records import Authorisations
 from consent.rights import Rights
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
+from gateway.catalogues.activation import Activations
+from gateway.catalogues.bundles import digest_in_force, newest
+from gateway.catalogues.bundles import read as read_catalogue
 from gateway.channels import Channels, open_channels
 from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
@@ -40,6 +43,7 @@ from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
+from gateway.officers import read_officers
 from gateway.pace import Pace
 from gateway.possession import open_possession
 from gateway.readings import Readings
@@ -78,6 +82,7 @@ class Services:
     key_store: Store
     vault: Vault
     catalogue: Catalogue
+    activations: Activations
     journal: Journal
     publisher: Publisher
     witnessing: Witnessing | None
@@ -113,21 +118,23 @@ class Services:
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> AsyncIterator[Services]:
     """Build everything in the order things depend on each other; close it in the other."""
-    catalogue = catalogues.load(settings.catalogue)
-    registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
     secrets = load(settings, clock)
     policy = read_policy(settings.witness_policy) if settings.witness_policy else None
     quorum = policy is not None and not policy.satisfied(())
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(registry.close)
         store = await stack.enter_async_context(open_database(settings.main_url, pool_size=settings.database_pool))
         key_store = await _key_store(stack, settings, store)
         await require_current(store, key_store)
+        in_force = await digest_in_force(store)
+        # the folder's until one was activated; then only what was
+        catalogue = catalogues.load(settings.catalogue) if in_force is None else await read_catalogue(store, in_force)
+        registry = Registry(read_sources(settings.sources, catalogue, clock=clock), clock=clock)
+        stack.push_async_callback(registry.close)
         vault = Vault(key_store, LocalKek(secrets.kek))
         await reapply(store, key_store, vault)
         journal = Journal(
             store,
-            gate=Gate(clock),
+            gate=Gate(clock, newest()),
             origin=settings.origin,
             clock=clock,
             max_unpublished_ms=settings.max_unpublished_seconds * 1000,
@@ -174,6 +181,12 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             key_store=key_store,
             vault=vault,
             catalogue=catalogue,
+            activations=Activations(
+                store=store,
+                journal=journal,
+                officers=lambda: read_officers(settings.officers),
+                secret=secrets.actors,
+            ),
             journal=journal,
             publisher=publisher,
             log=log,

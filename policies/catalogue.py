@@ -40,6 +40,7 @@ class Catalogue:
     defaults: Mapping[str, Mapping[Reason, Verdict]]
     serving: Mapping[tuple[str, str], tuple[Exchange, ...]]
     counted: Mapping[str, Exchange]
+    content: Mapping[str, Any]
 
     def expand(self, recipient: str, purpose: str, wanted: Iterable[str]) -> tuple[str, ...]:
         """Replace datasets by their fields: those the recipient's table lists, else all that exist.
@@ -161,6 +162,19 @@ def load(directory: Path | str, *, vocabulary_file: Path = vocabulary.PACKAGE_FI
     )
 
 
+def restore(content: Mapping[str, Any]) -> Catalogue:
+    """Build a catalogue from its `content`; raise CatalogueInvalid where this version would refuse its files."""
+    named = [(kind, f"{kind}.yaml", content.get(kind)) for kind in ("vocabulary", *SHARED_FILES)]
+    named += [("exchange", file, each) for file, each in sorted(content.get("exchanges", {}).items())]
+    problems = [Problem(file, 1, "form", f"not of the form of {kind}")
+                for kind, file, each in named if not documents.fits(each, kind)]  # fmt: skip
+    if problems:
+        raise CatalogueInvalid(tuple(sorted(problems)))
+    read = [(kind, Document(file=file, content=dict(each or {}), lines={})) for kind, file, each in named]
+    shared = {kind: document for kind, document in read if kind != "exchange"}
+    return build(checks.Files(**shared, exchanges=tuple(each for kind, each in read if kind == "exchange")))
+
+
 def build(files: checks.Files) -> Catalogue:
     """Check documents of the right form against each other, and compile them."""
     words = vocabulary.build(files.vocabulary.content)
@@ -191,6 +205,7 @@ def build(files: checks.Files) -> Catalogue:
         defaults=compile_defaults(words),
         serving=serving,
         counted={exchange.id: exchange for exchange in active},
+        content=_content(files),
     )
 
 
@@ -202,6 +217,11 @@ def _table(exchanges: Iterable[Exchange], recipient: str, content: checks.Conten
         parties=content.parties,
         denials=content.denials,
     )
+
+
+def _content(files: checks.Files) -> dict[str, Any]:
+    shared = {name: getattr(files, name).content for name in ("vocabulary", *SHARED_FILES)}
+    return {**shared, "exchanges": {document.file: document.content for document in files.exchanges}}
 
 
 def _digest(files: checks.Files) -> str:

@@ -6,8 +6,10 @@ they are tried, one representative of each kind.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from policies.change import Change, Effect, Kind
+from policies.model import DAY_MS, EPOCH_DAY
 from policies.obligations import NEVER, OPERATORS, Obligation, applicable, covers, strictest
 from policies.tables import Rule, Table, Terms
 from policies.vocabulary import Field, FieldType, Vocabulary
@@ -133,15 +135,18 @@ def _terms(old: Terms, new: Terms) -> Iterator[Change]:
         yield Change(kind=Kind.BATCH, effect=_within(old.batch), before=_yes(old.batch), after=_yes(new.batch))
     if (old.starts, old.ends) != (new.starts, new.ends):
         inside = new.starts >= old.starts and (old.ends is None or (new.ends is not None and new.ends <= old.ends))
-        told = {"before": f"{old.starts}..{_end(old)}", "after": f"{new.starts}..{_end(new)}"}
+        told = {"before": _period(old), "after": _period(new)}
         yield Change(kind=Kind.PERIOD, effect=_within(inside), **told)
     if old.limit != new.limit:
         told = {"before": str(old.limit), "after": str(new.limit)}
         yield Change(kind=Kind.FREQUENCY, effect=_within(new.limit <= old.limit), **told)
 
 
-def _end(terms: Terms) -> str:
-    return "" if terms.ends is None else str(terms.ends)
+def _period(terms: Terms) -> str:
+    """First and last day, both included; open when it goes on."""
+    first, last = (None if at is None else date.fromordinal(EPOCH_DAY + at // DAY_MS).isoformat()
+                   for at in (terms.starts, None if terms.ends is None else terms.ends - DAY_MS))  # fmt: skip
+    return f"{first}..{last or ''}"
 
 
 def _within(inside: bool) -> Effect:  # noqa: FBT001  reads as a sentence

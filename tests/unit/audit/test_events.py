@@ -43,7 +43,16 @@ SAMPLES = {
         "what": "bundles", "log": "journal.example/2026", "first": 0, "end": 65_536, "org": "ml-brume", "actor": TAG,
         "entries": 12, "digest": DIGEST,
     },
-    "catalogue.activated": {"catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"]},
+    "catalogue.activated": {
+        "catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"], "widening": True, "by": "dpo",
+        "org": "caf-brume", "actor": TAG,
+    },
+    "catalogue.approved": {
+        "catalogue": DIGEST, "previous": DIGEST, "org": "caf-brume", "actor": TAG, "key": "A" * 44,
+        "signature": "A" * 86 + "==",
+    },
+    "rights.staged": {"request": ID, "stage": "collected", "org": "caf-brume", "actor": TAG},
+    "watch.judged": {"alert": ID, "rule": "volume", "verdict": "normal", "org": "caf-brume", "actor": TAG},
     "partner.registered": {
         "org": "ml-brume", "siret": "13002526500013", "scopes": ["exchanges:write", "support.youth"],
         "roles": ["recipient"], "keys": ["A" * 43], "batches": ["nightly-orientation"], "binding": "mtls",
