@@ -18,7 +18,7 @@ from connectors.sandbox import people
 from consent.records import Transition
 from consent.states import By
 from gateway import partner_keys
-from gateway.oauth.client import request_token
+from gateway.oauth.client import ClientKey, bound_headers, request_token
 from gateway.partners import register
 from gateway.processes import NotAsExpectedError, Processes, free_port, say
 from gateway.serve import migrate_databases
@@ -84,6 +84,7 @@ class Story:
         self.settings = settings
         self.sandbox_url = sandbox_url
         self.processes = processes
+        self.key: ClientKey
         self.token = ""
         self.pseudonym = ""
         self.log = HOME / "log"
@@ -100,7 +101,7 @@ class Story:
         async with open_services(self.settings) as services:
             siret = services.catalogue.parties[PARTNER].siret
             jwks = json.loads((HOME / "ml-brume.jwks.json").read_text("utf-8"))
-            await register(services, name=PARTNER, siret=siret, jwks=jwks, scopes=SCOPES, binding="bearer")
+            await register(services, name=PARTNER, siret=siret, jwks=jwks, scopes=SCOPES)
         self.processes.start("gateway", "serve")
         await self.processes.ready("gateway", "/livez")
         self.expect("the gateway is ready", (await self.get("/readyz"))["ready"] is True)
@@ -122,22 +123,24 @@ class Story:
         """A token that names the professional; a pseudonym for the person."""
         say("\n1. Lise Marchand, adviser at the mission locale, signs in there; its system gets a token in her name")
         await self.sign_in()
-        self.expect("an access token of five minutes, signed, naming who acts for whom", self.token.count(".") == 2)
+        self.expect("a signed token of five minutes, bound to that system's key", self.token.count(".") == 2)
         self.pseudonym = await self.link(AMINA)
         self.expect("Amina Delorme is linked; the mission locale may keep a pseudonym", bool(self.pseudonym))
         say(f"     {self.pseudonym}")
 
     async def sign_in(self) -> None:
         """A new token, kept in a file for the reader to use."""
+        self.key = partner_keys.load(HOME / "ml-brume.pem")
         async with httpx.AsyncClient() as http:
             self.token = await request_token(
                 http,
-                partner_keys.load(HOME / "ml-brume.pem"),
+                self.key,
                 client_id=PARTNER,
                 issuer=self.settings.public_url,
                 scopes=SCOPES,
                 now=wall_clock(),
                 professional=partner_keys.professional(HOME / "professional.json"),
+                proof_key=self.key,
             )
         (HOME / "token").write_text(self.token, "utf-8")
 
@@ -240,15 +243,21 @@ class Story:
         await self.sign_in()
         self.pseudonym = await self.link(LUCAS)
         await self.person("gives", await self.ask_for_authorisation())
-        url, token = self.settings.public_url, f'-H "Authorization: Bearer $(cat {HOME}/token)"'
+        url, key = self.settings.public_url, f"--key {HOME}/ml-brume.pem"
+
+        def bound(method: str, path: str) -> str:
+            proof = f"$(.venv/bin/passerelle partner proof {method} {url}{path} {key} --token {HOME}/token)"
+            return f'-H "Authorization: DPoP $(cat {HOME}/token)" \\\n    -H "DPoP: {proof}"'
+
         body = json.dumps({"subject": {"reference": LUCAS[1]}, "purpose": PURPOSE, "fields": DATASETS})
         say("\nThe gateway and the sandbox are running; Ctrl-C stops them. Try, in another terminal:\n")
         say(f"  curl -s {url}/readyz\n")
-        say(f"  curl -s {token} {url}/v1/catalogue\n")
-        say(f"  curl -s {token} -H \"Content-Type: application/json\" \\\n    -d '{body}' {url}/v1/exchanges\n")
+        say(f"  curl -s {bound('GET', '/v1/catalogue')} \\\n    {url}/v1/catalogue\n")
+        say(f'  curl -s {bound("POST", "/v1/exchanges")} \\\n    -H "Content-Type: application/json" \\')
+        say(f"    -d '{body}' {url}/v1/exchanges\n")
         scopes = " ".join(f"--scope {name}" for name in SCOPES)
         say("The token lives five minutes. A new one (the gateway never sees the private key):\n")
-        say(f"  PASSERELLE_PUBLIC_URL={url} .venv/bin/passerelle partner token {PARTNER} --key {HOME}/ml-brume.pem \\")
+        say(f"  PASSERELLE_PUBLIC_URL={url} .venv/bin/passerelle partner token {PARTNER} {key} \\")
         say(f"    --professional {HOME}/professional.json {scopes} > {HOME}/token")
 
     async def exchange(self) -> tuple[int, dict[str, Any]]:
@@ -258,8 +267,9 @@ class Story:
         )
 
     async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """POST with the token."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+        """POST with the token and a proof that it is this system's."""
+        url = f"{self.settings.public_url}{path}"
+        headers = bound_headers(self.key, self.token, method="POST", url=url, now=wall_clock())
         async with httpx.AsyncClient(base_url=self.settings.public_url, timeout=30) as http:
             answer = await http.post(path, json=body, headers=headers)
         return answer.status_code, answer.json()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audit.ids import new_id
 from gateway.logging import place
+from gateway.oauth.verification import NONCE
 from gateway.problems import Refusal, code_of, problem
 from gateway.services import Services
 from gateway.web.page import error_page, wants_page
@@ -58,6 +59,8 @@ class Edge:
                 own = {name for name, _ in message["headers"]}
                 missing = [header for header in _HEADERS if header[0] not in own]
                 message["headers"] = [*message["headers"], *missing, (b"x-request-id", request_id.encode())]
+                if NONCE in scope:
+                    message["headers"].append((b"dpop-nonce", scope[NONCE].encode()))
             await send(message)
 
         try:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.oauth.client import ClientKey, new_key, request_token
+from gateway.oauth.client import ClientKey, make_proof, new_key, request_token
 from gateway.oauth.jwks import of_public_key, thumbprint
 from gateway.oauth.tokens import Professional
 from gateway.services import wall_clock
@@ -59,23 +59,36 @@ def professional(path: Path) -> Professional:
         raise PartnerKeyRefused(f"{path} must hold id, family_name, given_name, role and acr") from None
 
 
-async def token(issuer: str, *, client_id: str, key: Path, scopes: Sequence[str], who: Path | None) -> str:
-    """A fresh access token, of the partner or of a professional of it."""
+async def token(
+    issuer: str, *, client_id: str, key: Path, scopes: Sequence[str], who: Path | None, bound: bool = True
+) -> str:
+    """A fresh access token, of the partner or of a professional of it, bound to the same key unless told otherwise."""
+    signing = load(key)
     async with httpx.AsyncClient(timeout=10) as http:
         try:
             return await request_token(
                 http,
-                load(key),
+                signing,
                 client_id=client_id,
                 issuer=issuer,
                 scopes=scopes,
                 now=wall_clock(),
                 professional=professional(who) if who else None,
+                proof_key=signing if bound else None,
             )
         except httpx.HTTPStatusError as error:
             raise PartnerKeyRefused(f"refused: {error.response.text}") from None
         except httpx.TransportError:
             raise PartnerKeyRefused(f"{issuer} does not answer") from None
+
+
+def proof(method: str, url: str, *, key: Path, token: Path | None, nonce: str | None) -> str:
+    """A DPoP proof for one request within the next minute; the token it goes with is read from a file."""
+    try:
+        carried = None if token is None else token.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise PartnerKeyRefused(f"{token} holds no access token") from None
+    return make_proof(load(key), method=method, url=url, now=wall_clock(), token=carried, nonce=nonce)
 
 
 def _named(private: object) -> ClientKey:

@@ -195,9 +195,27 @@ def partner_token(
     key: Annotated[Path, typer.Option(help="Its private key (PEM).")],
     scope: Annotated[list[str], typer.Option(help="Scope to ask for; repeat for each.")],
     professional: Annotated[Path | None, typer.Option(help="JSON file naming the professional behind it.")] = None,
+    bearer: Annotated[bool, typer.Option("--bearer", help="Do not bind the token to the key.")] = False,
 ) -> None:
-    """Ask the gateway at PASSERELLE_PUBLIC_URL for an access token and print it."""
+    """Ask the gateway at PASSERELLE_PUBLIC_URL for an access token, bound to the key (DPoP), and print it."""
     from gateway.partner_keys import token
 
     issuer = settings().public_url
-    typer.echo(run(token(issuer, client_id=name, key=key, scopes=scope, who=professional)))
+    typer.echo(run(token(issuer, client_id=name, key=key, scopes=scope, who=professional, bound=not bearer)))
+
+
+@partner.command("proof")
+def partner_proof(
+    method: Annotated[str, typer.Argument(help="Method of the request, as it will be sent: POST.")],
+    url: Annotated[str, typer.Argument(help="Public address of the request.")],
+    key: Annotated[Path, typer.Option(help="Private key (PEM) the token is bound to.")],
+    token: Annotated[Path | None, typer.Option(help="File with the token that goes with it.")] = None,
+    nonce: Annotated[str | None, typer.Option(help="Nonce the gateway has asked for.")] = None,
+) -> None:
+    """Print a proof for the DPoP header of one request, good once and for a minute (RFC 9449).
+
+    Example: passerelle partner proof GET https://gateway.example/v1/catalogue --key ml.pem --token token
+    """
+    from gateway.partner_keys import proof
+
+    typer.echo(proof(method, url, key=key, token=token, nonce=nonce))

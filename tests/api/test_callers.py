@@ -81,7 +81,7 @@ BAD_TOKENS = {
         issuer=world.bed.services.base_url,
         now=world.bed.services.clock(),
     ),
-    "not a token": lambda world, token: "abc",
+    "not a token": lambda world, token: "not-one",
     "not ASCII": lambda world, token: "\u00e9.\u00e9.\u00e9",
 }
 
