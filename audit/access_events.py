@@ -7,6 +7,8 @@ from audit.event import Event
 from audit.forms import Form, list_of, one_of
 
 _PERSON = one_of("subject", "representative")
+_ROLE = one_of("beneficiary", "professional", "dpo", "operator")
+_GIVEN = one_of("professional", "dpo", "operator")
 _HELPED: Mapping[str, Form] = {"mandate": forms.hex128}
 _VIEW = one_of(
     "search", "entry", "consultations", "registers", "rights", "breach", "watch", "reconciliation", "policies"
@@ -30,6 +32,38 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         {"reason": one_of("unknown_organisation", "unknown_purpose", "not_asked", "too_much", "other"), **_HELPED},
         subject="required",
     ),
+    # who came in: of a beneficiary the person's tag, of anybody else `actor`; `line` of the allow-list that let them in
+    "session.opened": Event(
+        {"session": forms.hex128, "provider": forms.slug, "role": _ROLE},
+        {
+            "acr": forms.slug,
+            "strong": forms.flag,
+            "actor": forms.actor,
+            "org": forms.slug,
+            "line": forms.hex128,
+            "first": forms.flag,
+            **_HELPED,
+        },
+        subject="allowed",
+    ),
+    "session.closed": Event(
+        {
+            "session": forms.hex128,
+            "role": _ROLE,
+            "reason": one_of("signed_out", "ended", "replaced"),
+        },
+        {"actor": forms.actor, "org": forms.slug, **_HELPED},
+        subject="allowed",
+    ),
+    "signin.refused": Event(
+        {"provider": forms.slug, "reason": forms.code},
+        {"acr": forms.slug, "role": _ROLE, "actor": forms.actor, "org": forms.slug},
+    ),
+    "role.given": Event(
+        {"line": forms.hex128, "role": _GIVEN, "org": forms.slug, "provider": forms.slug},
+        {"consortium": forms.flag},
+    ),
+    "role.removed": Event({"line": forms.hex128, "role": _GIVEN, "org": forms.slug}),
     "access.answered": Event({"report": forms.hex128}, {"org": forms.slug, "actor": forms.actor}),
     # a key of ours that signs from a time on (docs/adr/0023); `exposed`: believed no longer
     "key.scheduled": Event(

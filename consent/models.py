@@ -44,6 +44,16 @@ identifier = Table(
     Column("subject", String(32), nullable=False, index=True),
 )
 
+# Which accounts of identity providers a person signs in with; found by a keyed digest of issuer and `sub`.
+account = Table(
+    "consent_account",
+    metadata,
+    Column("blind", String(64), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),  # JSON {iss, sub}
+    Column("created_at", BigInteger, nullable=False),
+)
+
 # What each partner declared. Two different `blind` for one (subject, kind) make the kind ambiguous.
 link = Table(
     "consent_link",

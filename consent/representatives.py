@@ -7,9 +7,9 @@ without the person (French civil code, art. 467); and to tell which of its condi
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,6 +53,16 @@ class Checked:
     digest: str
     until: int
     purposes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A mandate in force, as its holder chooses it."""
+
+    id: str
+    subject: SubjectId = field(repr=False)
+    capacity: str
+    until: int
 
 
 class Mandates:
@@ -140,6 +150,20 @@ class Mandates:
             raise MandateRefused("a curator acts with the person, not for them")
         return _mandate(row)
 
+    async def held_by(self, holder: str, *, now: int) -> Sequence[Held]:
+        """The mandates under which somebody who signed in may open another person's pages; never a curator's."""
+        if holder == SEEN:
+            return ()
+        query = sa.select(table.c.id, table.c.subject, table.c.capacity, table.c.until)
+        mine = (table.c.holder == holder, table.c.capacity != CURATOR, *_in_force(now))
+        ordered = query.where(*mine).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
+        rows = await self._store.read(lambda connection: connection.execute(ordered).all())
+        return [Held(id=id_, subject=SubjectId(subject), capacity=how, until=end) for id_, subject, how, end in rows]
+
+    async def stands(self, id_: str, *, holder: str, now: int) -> bool:
+        """Whether this holder's mandate is in force: asked at each page."""
+        return await self._store.read(lambda connection: in_force(connection, id_, holder=holder, now=now))
+
     async def settle(self, *, now: int) -> int:
         """Invalidate what parents gave for those who have come of age; gives how many mandates are settled.
 
@@ -182,6 +206,16 @@ def _mandate(row: sa.Row[Any]) -> Mandate:
         valid_until=row.until,
         checked_at=row.checked_at,
     )
+
+
+def in_force(connection: Connection, id_: str, *, holder: str, now: int) -> bool:
+    """The same, in a transaction."""
+    query = sa.select(table.c.id).where(table.c.id == id_, table.c.holder == holder, *_in_force(now))
+    return connection.execute(query).first() is not None
+
+
+def _in_force(now: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.ended_at.is_(None), table.c.valid_from <= now, table.c.until > now
 
 
 def _entitled(by: By) -> None:

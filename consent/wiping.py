@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from audit.person_key import PersonKey
 from audit.person_list import delete_seals, read_entries
 from consent.models import (
+    account,
     authorisation,
     confirmation,
     contact,
@@ -31,7 +32,7 @@ from consent.models import subject as people
 from consent.vault import SubjectId, SubjectKey
 
 _IDS = 500
-_AT_ONCE = (identifier, link, authorisation, frozen, invitation, confirmation, mandate, contact, held, notice)
+_AT_ONCE = (identifier, account, link, authorisation, frozen, invitation, confirmation, mandate, contact, held, notice)
 TABLES = ("audit_seal", *(each.name for each in (people, *_AT_ONCE, reference, partner_subject)))
 
 

@@ -54,3 +54,8 @@ def actor_tag(key: bytes, partner: str, professional: str) -> str:
     return hmac.digest(key, b"passerelle-actor/v1\0%b\0%b" % (partner.encode(), professional.encode()), "sha256")[
         :16
     ].hex()
+
+
+def holder_tag(key: bytes, civil_name: str) -> str:
+    """The journal's name of somebody who acts for another person: of their civil identity's keyed digest, 128 bits."""
+    return hmac.digest(key, b"passerelle-holder/v1\0" + civil_name.encode(), "sha256")[:16].hex()

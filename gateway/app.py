@@ -23,6 +23,7 @@ from gateway.edge import Edge
 from gateway.erasures import drop_keys
 from gateway.oauth.routes import routes as oauth_routes
 from gateway.services import Services
+from gateway.signin.routes import routes as signin_routes
 from gateway.web.routes import routes as page_routes
 
 
@@ -69,6 +70,7 @@ def build_app(services: Services) -> Edge:
             Route("/witness/add-checkpoint", post_checkpoint, methods=["POST"]),
             Route("/witness/{log}/checkpoint", get_witnessed, methods=["GET"]),
             *page_routes(),
+            *signin_routes(),
             Route("/livez", get_livez, methods=["GET"]),
             Route("/readyz", get_readyz, methods=["GET"]),
             Route("/openapi.yaml", get_openapi, methods=["GET"]),

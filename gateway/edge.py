@@ -49,7 +49,7 @@ class Edge:
         request_id = _request_id(scope)
         line: dict[str, Any] = {}
         # "app" makes the router raise its 404 and 405 instead of answering them in its own form
-        scope.update(services=self._services, line=line, app=self)
+        scope.update(services=self._services, line=line, app=self, reference=request_id)
         status = 0
 
         async def send_with_headers(message: Message) -> None:

@@ -19,6 +19,7 @@ from gateway.models import metadata as gateway_tables
 from gateway.oauth.models import metadata as oauth_tables
 from gateway.oversight.models import metadata as oversight_tables
 from gateway.signals.models import metadata as signal_tables
+from gateway.signin.models import metadata as signin_tables
 from gateway.web.me.models import metadata as report_tables
 from gateway.web.models import metadata as web_tables
 
@@ -33,6 +34,7 @@ MAIN = (
     console_tables,
     catalogue_tables,
     oversight_tables,
+    signin_tables,
 )
 KEYS = (keys_metadata,)
 _FOLDER = Path(__file__).parent / "migrations"

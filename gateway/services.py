@@ -54,6 +54,9 @@ from gateway.signals.delivery import Limits, Signals
 from gateway.signals.endpoints import Endpoints
 from gateway.signals.outbox import Outbox
 from gateway.signals.signing import Secrets
+from gateway.signin.entrance import Entrance
+from gateway.signin.opening import open_entrance
+from gateway.signin.outbound import Outbound
 from gateway.timestamps import Timestamping, read_roots
 from gateway.web.sessions import Sessions
 from gateway.web.templates import Pages, Place
@@ -106,6 +109,7 @@ class Services:
     server: AuthorizationServer
     verifier: Verifier
     sessions: Sessions
+    entrance: Entrance
     pages: Pages
     console: Console
     keys: GatewayKeys = field(repr=False)
@@ -172,6 +176,14 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         outbox, shared, receivers = Outbox(secrets.naming), Secrets(secrets.sealing), SignalClient(allowed=allowed)
         stack.push_async_callback(receivers.close)
         authorisations = Authorisations(store=store, journal=journal, vault=vault, told=both(freezer.told, outbox.told))
+        channels = open_channels(
+            settings, secrets, store=store, journal=journal, vault=vault, blind=blind, authorisations=authorisations
+        )
+        sessions = Sessions(
+            store, key=secrets.sessions, journal=journal, vault=vault, mandates=channels.mandates, clock=clock
+        )
+        providers = Outbound()
+        stack.push_async_callback(providers.close)
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -202,15 +214,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             authorisations=authorisations,
             freezer=freezer,
             rights=Rights(store=store, journal=journal, vault=vault, tell=outbox.corrected),
-            channels=open_channels(
-                settings,
-                secrets,
-                store=store,
-                journal=journal,
-                vault=vault,
-                blind=blind,
-                authorisations=authorisations,
-            ),
+            channels=channels,
             outbox=outbox,
             endpoints=Endpoints(store=store, secrets_=shared, allowed=allowed),
             signals=Signals(
@@ -244,7 +248,19 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 partners=partners,
                 senders=senders,
             ),
-            sessions=Sessions(store, key=secrets.sessions),
+            sessions=sessions,
+            entrance=open_entrance(
+                settings,
+                secrets,
+                store=store,
+                journal=journal,
+                vault=vault,
+                blind=blind,
+                sessions=sessions,
+                mandates=channels.mandates,
+                outbound=providers,
+                clock=clock,
+            ),
             pages=_pages(settings),
             console=open_console(
                 settings, secrets, store=store, publisher=publisher, witnessing=witnessing, clock=clock

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
         Path("backups/keys"), description="Folder of the key store's backups; an erasure reaches into them."
     )
     keys_backup_days: int = Field(30, ge=1, le=90, description="Backups of the key store older than this are deleted.")
+    identity_providers: str = Field(
+        "",
+        description="YAML file: one entry per identity provider people, DPOs and professionals sign in with. "
+        "Empty: nobody can.",
+    )
     people_url: str = Field(
         "", description="Address of people's pages, which links of requests begin with. Empty: `public_url`."
     )

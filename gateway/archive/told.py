@@ -79,6 +79,8 @@ def who(entry: Mapping[str, Any], lang: str) -> str | None:
         return said(words.BY, str(entry.get("by", "")), lang) or None
     if not isinstance(actor, str):
         return None
+    if entry["type"].startswith("session."):
+        return "une personne qui vous aide" if lang == "fr" else "somebody who helps you"
     if actor.startswith("batch:"):
         name = actor.removeprefix("batch:")
         return f"un ordinateur, sans personne ({name})" if lang == "fr" else f"a computer, nobody there ({name})"
@@ -107,4 +109,6 @@ def _case(entry: Mapping[str, Any]) -> str:
             return "subject.unflagged"
         case {"type": "rights.answered", "outcome": "refused"}:
             return "rights.refused"
+        case {"type": "session.opened" | "session.closed", "mandate": _}:
+            return f"{entry['type']}.helped"
     return str(entry["type"])

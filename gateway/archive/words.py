@@ -106,6 +106,16 @@ EVENTS: Mapping[str, Words] = {
         "Vous avez signalé une ligne sur {org}.",
         "You reported a line about {org}.",
     ),
+    "session.opened": ("Vous vous êtes connecté à vos pages.", "You signed in to your pages."),
+    "session.closed": ("Vous vous êtes déconnecté de vos pages.", "You signed out of your pages."),
+    "session.opened.helped": (
+        "Une personne qui vous aide a ouvert vos pages.",
+        "Somebody who helps you opened your pages.",
+    ),
+    "session.closed.helped": (
+        "Une personne qui vous aide a quitté vos pages.",
+        "Somebody who helps you left your pages.",
+    ),
     "log.read": (
         "La liste de ce qui vous concerne a été lue, pour vous la donner.",
         "The list of what concerns you was read, to give it to you.",

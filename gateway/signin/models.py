@@ -30,7 +30,7 @@ role = sa.Table(
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("role", sa.String(16), nullable=False),
-    sa.Column("organisation", sa.String(41), nullable=True),
+    sa.Column("organisation", sa.String(41), nullable=False),
     sa.Column("consortium", sa.Boolean, nullable=False),
     sa.Column("provider", sa.String(41), nullable=False),
     sa.Column("siret", sa.String(14), nullable=True),
@@ -43,14 +43,4 @@ role = sa.Table(
     sa.Column("entry", sa.BigInteger, nullable=False),  # index of the last journal entry about this line
     sa.CheckConstraint("role IN ('professional', 'dpo', 'operator')", name="role"),
     sa.Index(None, "mail", "siret"),
-)
-
-# The id_token of a session, only to end the session at the provider (RP-Initiated Logout 1.0); sealed.
-hint = sa.Table(
-    "signin_hint",
-    metadata,
-    sa.Column("session", sa.String(32), primary_key=True),
-    sa.Column("provider", sa.String(41), nullable=False),
-    sa.Column("sealed", sa.LargeBinary, nullable=False),
-    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )

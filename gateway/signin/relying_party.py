@@ -39,7 +39,7 @@ _LONGEST_CODE = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class SignedIn:
     """Who signed in, as the provider says. `claims` are those of the userinfo; seconds for `auth_time`."""
 
     provider: Provider
@@ -104,7 +104,7 @@ class RelyingParty:
             query["code_challenge_method"] = "S256"
         return _joined(metadata.authorization, query)
 
-    async def complete(self, asked: Mapping[str, Any], returned: Mapping[str, str]) -> Identity:
+    async def complete(self, asked: Mapping[str, Any], returned: Mapping[str, str]) -> SignedIn:
         """Turn what the browser brought back into who signed in, or raise `SigninRefused`."""
         metadata = await self._published.metadata()
         if not returned.keys() <= _RETURNED:  # 1
@@ -126,7 +126,7 @@ class RelyingParty:
             token, self.provider, self._published, asked=expected, access_token=access_token, now=self._clock()
         )
         claims = await self._userinfo(metadata, access_token, signed.sub)  # 6
-        return Identity(
+        return SignedIn(
             provider=self.provider,
             sub=signed.sub,
             level=signed.level,
@@ -143,11 +143,6 @@ class RelyingParty:
             return None
         query = {"id_token_hint": id_token, "state": state, "post_logout_redirect_uri": self._out}
         return _joined(metadata.end_session, query)
-
-    async def origin_out(self) -> str | None:
-        """The origin of that place, which the page's policy must let its form lead to."""
-        end = (await self._published.metadata()).end_session
-        return None if end is None else "{0.scheme}://{0.netloc}".format(urlsplit(end))
 
     async def _exchange(self, metadata: Metadata, code: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         form = {

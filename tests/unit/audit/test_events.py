@@ -92,6 +92,19 @@ SAMPLES = {
     "access.reported": {
         "report": ID, "org": "ml-brume", "entry": 41, "by": "representative", "reason": "not_asked", "mandate": ID,
     },
+    "session.opened": {
+        "session": ID, "provider": "proconnect", "role": "dpo", "acr": "eidas1-mfa", "strong": True, "actor": TAG,
+        "org": "caf-brume", "line": ID, "first": True, "mandate": ID,
+    },
+    "session.closed": {
+        "session": ID, "role": "beneficiary", "reason": "signed_out", "actor": TAG, "org": "caf-brume", "mandate": ID,
+    },
+    "signin.refused": {
+        "provider": "franceconnect", "reason": "nonce", "acr": "eidas1", "role": "dpo", "actor": TAG,
+        "org": "caf-brume",
+    },
+    "role.given": {"line": ID, "role": "dpo", "org": "caf-brume", "provider": "proconnect", "consortium": True},
+    "role.removed": {"line": ID, "role": "operator", "org": "gi-brume"},
     "access.answered": {"report": ID, "org": "ml-brume", "actor": TAG},
     "console.viewed": {
         "actor": TAG, "view": "search", "org": "ml-brume", "filters": ["org", "person"], "lines": 50, "entry": 41,
