@@ -130,7 +130,8 @@ def test_a_partner_nobody_registered_is_a_sentence(
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--jwks", "x", "--jwks-uri", "https://x.example/"), ("--jwks", "x", "--add", "y"), ("--jwks-uri", "https://x.example/", "--remove", "y")],
+    [(), ("--jwks", "x", "--jwks-uri", "https://x.example/"), ("--jwks", "x", "--add", "y"),
+     ("--jwks-uri", "https://x.example/", "--remove", "y")],
 )  # fmt: skip
 def test_ways_that_do_not_go_together_are_misuse(
     passerelle: Passerelle, brume: str, arguments: tuple[str, ...]
