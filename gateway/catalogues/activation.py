@@ -120,7 +120,7 @@ class Activations:
         """What activating this one would change, and who signed."""
         current = await bundles.digest_in_force(self._store)
         if current is None:
-            raise CatalogueRefused("no catalogue is active yet: start the gateway once")
+            raise CatalogueRefused("none_active")
         before, after = await bundles.read(self._store, current), await bundles.read(self._store, digest)
         rows = await self._store.read(lambda connection: _signatures(connection, digest, current))
         return Step(
@@ -166,13 +166,13 @@ class Activations:
     ) -> None:
         pair = {"digest": step.after.digest, "previous": step.before.digest}
         if step.before.digest == step.after.digest:
-            raise CatalogueRefused("this catalogue is the one in force")
+            raise CatalogueRefused("in_force")
 
         def change(connection: Connection, index: int) -> None:
             if connection.execute(sa.select(newest())).scalar() != pair["previous"]:
-                raise CatalogueRefused("another catalogue became active meanwhile: look at the difference again")
+                raise CatalogueRefused("moved")
             if any(row.signer == signer or row.human == human for row in _signatures(connection, *pair.values())):
-                raise CatalogueRefused("this person has signed it: another one must")
+                raise CatalogueRefused("signed")
             row = {**pair, "signer": signer, "human": human, "kind": kind, "at": now, "entry": index}
             connection.execute(insert_ignoring(connection.dialect.name, approval), [row])
 
@@ -186,14 +186,11 @@ class Activations:
 
         def change(connection: Connection, index: int) -> None:
             if connection.execute(sa.select(newest())).scalar() != previous:
-                raise CatalogueRefused("another catalogue became active meanwhile: look at the difference again")
+                raise CatalogueRefused("moved")
             if previous is not None and (widening or members["by"] == "dpo"):
                 rows = _signatures(connection, catalogue.digest, previous)
                 if max(_humans(rows, "officer"), _humans(rows, "session")) < needed:
-                    raise CatalogueRefused(
-                        "it permits more than the one in force: two must sign, by the same means" if widening
-                        else "it is not signed"
-                    )  # fmt: skip
+                    raise CatalogueRefused("two_needed" if widening else "unsigned")
             row = {"digest": catalogue.digest, "previous": previous, "at": now, "widening": widening, "entry": index}
             connection.execute(sa.insert(table), row)
 
@@ -202,7 +199,7 @@ class Activations:
         told |= {} if previous is None else {"previous": previous}
         told |= {"exchanges": names} if len(names) <= _NAMED else {}
         if previous == catalogue.digest:
-            raise CatalogueRefused("this catalogue is the one in force")
+            raise CatalogueRefused("in_force")
         await self._journal.append(Draft(type="catalogue.activated", members=told, time=now, change=change))
 
     def _human(self, name: str) -> str:

@@ -15,11 +15,26 @@ from gateway.oauth.models import insert_ignoring
 from policies import catalogue as catalogues
 from policies.catalogue import Catalogue
 
+REASONS = {
+    "unknown": "no catalogue is stored under this digest",
+    "altered": "a stored catalogue is not the one its digest names: it was altered",
+    "none_active": "no catalogue is active yet: start the gateway once",
+    "in_force": "this catalogue is the one in force",
+    "moved": "another catalogue became active meanwhile: look at the difference again",
+    "signed": "this person has signed it: another one must",
+    "unsigned": "it is not signed",
+    "two_needed": "it permits more than the one in force: two must sign, by the same means",
+}
+
 
 class CatalogueRefused(Exception):  # noqa: N818  a command or a page says why
-    """A catalogue cannot be used, signed or made active; `code` is stable, the text is for who asked."""
+    """A catalogue cannot be used, signed or made active; `reason` is of `REASONS`, its sentence is for who asked."""
 
     code = "catalogue_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(REASONS[reason])
+        self.reason = reason
 
 
 def newest() -> sa.ScalarSelect[str]:
@@ -49,10 +64,10 @@ async def read(store: Store, digest: str) -> Catalogue:
     query = sa.select(bundle.c.content).where(bundle.c.digest == digest)
     text = await store.read(lambda connection: connection.execute(query).scalar())
     if text is None:
-        raise CatalogueRefused("no catalogue is stored under this digest")
+        raise CatalogueRefused("unknown")
     found = _restore(text)
     if found.digest != digest:
-        raise CatalogueRefused("a stored catalogue is not the one its digest names: it was altered")
+        raise CatalogueRefused("altered")
     return found
 
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.web import static
+from gateway.web.dpo.oversight_routes import oversight_routes
 from gateway.web.me.routes import me_routes
 from gateway.web.page import see, visitor_of
 from gateway.web.templates import render
@@ -30,5 +31,6 @@ def routes() -> list[Route]:
         Route("/", get_start, methods=["GET"]),
         Route("/help", get_help, methods=["GET"]),
         *me_routes(),
+        *oversight_routes(),
         *static.routes(),
     ]

@@ -1,0 +1,23 @@
+"""Addresses of the registers, requests, breaches, alerts, gaps and rules of the DPO's console."""
+
+from starlette.routing import Route
+
+from gateway.web.dpo import policies, registers
+
+_GET, _POST = ["GET"], ["POST"]
+
+
+def oversight_routes() -> list[Route]:
+    """All of them."""
+    draft = "/dpo/policies/{digest:str}"
+    return [
+        Route("/dpo/registers", registers.get_registers, methods=_GET),
+        Route("/dpo/registers.json", registers.get_json, methods=_GET),
+        Route("/dpo/registers.csv", registers.get_csv, methods=_GET),
+        Route("/dpo/registers/print", registers.get_print, methods=_GET),
+        Route("/dpo/registers/difference", registers.get_difference, methods=_GET),
+        Route("/dpo/policies", policies.get_policies, methods=_GET),
+        Route(draft, policies.get_policy, methods=_GET),
+        Route(f"{draft}/sign", policies.post_sign, methods=_POST),
+        Route(f"{draft}/activate", policies.post_activate, methods=_POST),
+    ]
