@@ -80,7 +80,7 @@ obligation = _Word(
     r"|predicate:(?:lt|le|gt|ge|eq):[0-9]{4}-[0-9]{2}-[0-9]{2}"  # a date written in the catalogue, nobody's
 )
 scope = _Word(rf"{_CODE}(?:[.:]{_NAME}){{0,3}}")
-actor = _Unique(rf"[0-9a-f]{{32}}|batch:{_SLUG}{{1,40}}")
+actor = _Unique(rf"[0-9a-f]{{32}}|batch:{_SLUG}{{1,40}}|subject")
 siret = _Unique(r"[0-9]{14}")
 reference = _Unique(r"[A-Z]{2,8}-[0-9]{4}-[0-9]{1,4}")  # of a decision: SAN-2026-012
 hex128 = _Unique(r"[0-9a-f]{32}")

@@ -303,6 +303,16 @@ right = Table(
     Index("ix_consent_right_due", "state", "due"),
 )
 
+# What somebody wrote when they objected: nobody has to write anything. Sealed under the person's key.
+said_words = Table(
+    "consent_words",
+    metadata,
+    Column("authorisation", String(32), primary_key=True),
+    Column("subject", String(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+)
+
 subject_key = Table(
     "subject_key",
     keys_metadata,

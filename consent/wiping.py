@@ -26,13 +26,17 @@ from consent.models import (
     notice,
     partner_subject,
     reference,
+    said_words,
     subject_key,
 )
 from consent.models import subject as people
 from consent.vault import SubjectId, SubjectKey
 
 _IDS = 500
-_AT_ONCE = (identifier, account, link, authorisation, frozen, invitation, confirmation, mandate, contact, held, notice)
+_AT_ONCE = (
+    *(identifier, account, link, authorisation, frozen, invitation, confirmation),
+    *(mandate, contact, held, notice, said_words),
+)
 TABLES = ("audit_seal", *(each.name for each in (people, *_AT_ONCE, reference, partner_subject)))
 
 

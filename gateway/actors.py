@@ -1,4 +1,4 @@
-"""Who acts: the professional a partner vouches for (RFC 8693), or a batch job the partner declared.
+"""Who acts: the professional a partner vouches for (RFC 8693), a batch job it declared, or the person themselves.
 
 The journal and the source see different things: the journal a keyed tag, which the actor's own institution can
 recompute and nobody else; France Travail the name, because its contract requires the human behind each call.
@@ -26,9 +26,21 @@ class Acting:
     ask: AskActor = field(repr=False)
 
 
+_PRESENT = Acting(
+    facts=Actor(kind="person", role=None, assurance=None),
+    tag="subject",
+    ask=AskActor(id="BATCH", family_name="usager", given_name="present", kind="batch"),
+)
+"""The sources that want a name are told that a machine asks, as they are for a batch job."""
+
+
 def acting(caller: Caller, *, batch_job: str | None, key: bytes) -> Acting:
     """Name the actor; raises `actor_required` when there is none, `batch_job_unknown` for an undeclared job."""
     person, partner = caller.actor, caller.partner
+    if caller.present is not None:  # nobody but the person whom it is about: no name, in the journal neither
+        if batch_job is not None:
+            raise Refusal("batch_job_unknown")
+        return _PRESENT
     if person is None:
         if batch_job is None:
             raise Refusal("actor_required")

@@ -30,11 +30,12 @@ from consent.queries import Snapshot
 from gateway import answer
 from gateway.actors import Acting, acting
 from gateway.idempotency import Repeat
+from gateway.oauth.presence import Present
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
 from policies.catalogue import Catalogue
-from policies.decision import Decision, Facts, decide
+from policies.decision import Authorisation, Decision, Facts, decide
 from policies.minimisation import Minimised, minimise
 
 
@@ -76,6 +77,8 @@ async def exchange(
     common: dict[str, Json] = {"ref": ref, "org": caller.partner.id, "purpose": wanted.purpose, "actor": who.tag}
     case = _Case(caller=caller, wanted=wanted, who=who, fields=fields, common=common)
     person = await _identify(services, case, now=now)  # a, b
+    if caller.present is not None and caller.present.pseudonym != person.pseudonym:
+        raise Refusal("token_for_another")
     uses = _uses(services, case, person, now=now)
     decision = _decide(services, case, person, uses=uses, now=now)  # c
     subject = SubjectRef(person.subject, person.key)
@@ -167,12 +170,20 @@ def _decide(services: Services, case: _Case, person: Snapshot, *, uses: Mapping[
         now=now,
         actor=case.who.facts,
         flags=person.flags,
-        authorisation=person.authorisation,
+        authorisation=person.authorisation if case.caller.present is None else _bounded(case.caller.present, person),
         epoch=person.epoch,
         uses=uses,
         switches=frozenset(),
     )
     return decide(facts, services.catalogue)
+
+
+def _bounded(present: Present, person: Snapshot) -> Authorisation | None:
+    """What a token of a present person opens: their authorisation as it stands now, within what the token says."""
+    held = person.authorisation
+    if held is None or held.id != present.authorisation:
+        return None
+    return replace(held, fields=held.fields & present.fields, explicit=held.explicit & present.fields)
 
 
 def _decided(case: _Case, decision: Decision, person: Snapshot) -> dict[str, Json]:

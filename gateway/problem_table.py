@@ -173,6 +173,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "No field asked for may be released. `reasons` says why, as far as it does not reveal the person.",
         "Follow the reasons: ask for the authorisation, another purpose or other fields. Do not repeat unchanged.",
     ),
+    "token_for_another": Problem(
+        403,
+        "This token is for another request",
+        "It was given with one person present, for one purpose. The request names another person or purpose.",
+        "Leave `subject` out and ask for the token's own purpose, or use a token of your own system.",
+    ),
     "epoch_changed": Problem(
         409,
         "The person's choices changed meanwhile",

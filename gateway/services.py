@@ -23,9 +23,11 @@ from consent.blind import BlindIndex
 from consent.erasure import reapply
 from consent.frozen import Freezer, both, keep_terms
 from consent.guards import Gate
+from consent.naming import Naming
 from consent.queries import Snapshots
 from consent.records import Authorisations
 from consent.rights import Rights
+from consent.said import SaidWords
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
 from gateway.catalogues.activation import Activations
@@ -39,6 +41,7 @@ from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who ha
 from gateway.oauth.key_client import KeyClient
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
+from gateway.oauth.presence import nothing_to_take_back, presence_of
 from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.replay import UsedTokens
 from gateway.oauth.server import AuthorizationServer
@@ -98,9 +101,11 @@ class Services:
     registry: Registry
     kinds: Mapping[str, frozenset[str]]
     people: People
+    naming: Naming
     authorisations: Authorisations
     freezer: Freezer
     rights: Rights
+    said_words: SaidWords
     channels: Channels
     snapshots: Snapshots
     outbox: Outbox
@@ -211,9 +216,11 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             people=People(store=store, journal=journal, vault=vault, blind=blind),
+            naming=Naming(store=store, journal=journal, vault=vault),
             authorisations=authorisations,
             freezer=freezer,
             rights=Rights(store=store, journal=journal, vault=vault, tell=outbox.corrected),
+            said_words=SaidWords(store=store, vault=vault),
             channels=channels,
             outbox=outbox,
             endpoints=Endpoints(store=store, secrets_=shared, allowed=allowed),
@@ -240,6 +247,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
+                presence=presence_of(store, catalogue, authorisations, revoke=nothing_to_take_back),
             ),
             verifier=Verifier(
                 issuer=settings.public_url,

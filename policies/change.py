@@ -33,6 +33,7 @@ class Kind(StrEnum):
     ROLES = "roles"
     ASSURANCE = "assurance"
     BATCH = "batch"
+    PERSON = "person"
     PERIOD = "period"
     FREQUENCY = "frequency"
     # what goes with an exchange, and is told
@@ -88,6 +89,7 @@ _TEXTS = {
     Kind.ROLES: _Text("Métiers qui peuvent demander", "Roles that may ask"),
     Kind.ASSURANCE: _Text("Force de la connexion", "Strength of the sign-in"),
     Kind.BATCH: _Text("Demandes par lots", "Batch jobs"),
+    Kind.PERSON: _Text("Demandes avec la personne seule", "With the person alone"),
     Kind.PERIOD: _Text("Dates de l'échange", "Dates of the exchange"),
     Kind.FREQUENCY: _Text("Nombre de demandes par personne", "Requests per person"),
     Kind.OBJECTION: _Text("Droit d'opposition", "Right to object"),

@@ -27,7 +27,7 @@ from policies.vocabulary import INCIDENT_FREEZE, RESTRICTION, TOMBSTONE
 
 __all__ = ["Actor", "Authorisation", "Decision", "Facts", "Reason", "Verdict", "decide"]
 
-_KINDS = frozenset({"professional", "batch"})
+_KINDS = frozenset({"professional", "batch", "person"})
 _OBJECTION = "objection_lodged"
 _VALID_STATES = {
     "consent": frozenset({"given", "renewed"}),
@@ -148,6 +148,8 @@ def _terms(facts: Facts, actor: Actor, terms: Terms) -> Reason | None:
 def _agent(actor: Actor, terms: Terms) -> Reason | None:
     if actor.kind == "batch":
         return None if terms.batch else Reason.BATCH_NOT_ALLOWED
+    if actor.kind == "person":
+        return None if terms.person else Reason.PERSON_NOT_ALLOWED
     if actor.role not in terms.roles:
         return Reason.ACTOR_ROLE
     return None if actor.assurance in terms.assurances else Reason.ACTOR_ASSURANCE

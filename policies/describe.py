@@ -69,7 +69,12 @@ def _exchange(catalogue: "Catalogue", exchange: Exchange, *, table: Table) -> di
         "retention": dict(exchange.retention),
         "starts": exchange.starts,
         "ends": exchange.ends,
-        "agents": {"roles": sorted(exchange.roles), "assurance": exchange.assurance, "batch": exchange.batch},
+        "agents": {
+            "roles": sorted(exchange.roles),
+            "assurance": exchange.assurance,
+            "batch": exchange.batch,
+            "person": exchange.person,
+        },
         "datasets": [
             {
                 "dataset": dataset,

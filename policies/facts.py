@@ -19,7 +19,7 @@ _NO_FLOORS: Floors = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: a professional with a role and the strength of their sign-in, or a declared batch job."""
+    """Who acts: a professional with a role and the strength of their sign-in, a declared batch job, or the person."""
 
     kind: str
     role: str | None

@@ -82,6 +82,7 @@ class Exchange:
     roles: frozenset[str]
     assurance: str
     batch: bool
+    person: bool
     starts: int
     ends: int | None
     limit: int
@@ -161,6 +162,7 @@ def exchange(content: Mapping[str, Any]) -> Exchange:
         roles=frozenset(content["agents"]["roles"]),
         assurance=content["agents"]["auth"],
         batch=content["agents"]["batch"] == "allowed",
+        person=content["agents"].get("person") == "allowed",
         starts=_day(when["not_before"]),
         ends=_day(when["not_after"]) + DAY_MS if "not_after" in when else None,
         limit=int(limit),

@@ -133,6 +133,8 @@ def _terms(old: Terms, new: Terms) -> Iterator[Change]:
         yield Change(kind=Kind.ASSURANCE, effect=_within(new.assurances <= old.assurances), **told)
     if old.batch != new.batch:
         yield Change(kind=Kind.BATCH, effect=_within(old.batch), before=_yes(old.batch), after=_yes(new.batch))
+    if old.person != new.person:
+        yield Change(kind=Kind.PERSON, effect=_within(old.person), before=_yes(old.person), after=_yes(new.person))
     if (old.starts, old.ends) != (new.starts, new.ends):
         inside = new.starts >= old.starts and (old.ends is None or (new.ends is not None and new.ends <= old.ends))
         told = {"before": _period(old), "after": _period(new)}

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ACTOR_ROLE = "actor_role"
     ACTOR_ASSURANCE = "actor_assurance"
     BATCH_NOT_ALLOWED = "batch_not_allowed"
+    PERSON_NOT_ALLOWED = "person_not_allowed"
     # the authorisation
     NO_AUTHORISATION = "no_authorisation"
     BASIS_MISMATCH = "basis_mismatch"
@@ -131,6 +132,11 @@ _TEXTS = {
     ),
     Reason.BATCH_NOT_ALLOWED: _Text(
         True, "Une machine ne peut pas demander seule.", "A batch job may not ask for this by itself."
+    ),
+    Reason.PERSON_NOT_ALLOWED: _Text(
+        True,
+        "La personne ne peut pas demander ce partage elle-même.",
+        "The person's own presence does not open this sharing.",
     ),
     Reason.NO_AUTHORISATION: _Text(True, "Personne n'a dit oui à ce partage.", "Nobody has agreed to this sharing."),
     Reason.BASIS_MISMATCH: _Text(

@@ -23,6 +23,7 @@ _CLAUSES: Mapping[Reason, str] = {
     Reason.ACTOR_ROLE: _AGENTS,
     Reason.ACTOR_ASSURANCE: _AGENTS,
     Reason.BATCH_NOT_ALLOWED: _AGENTS,
+    Reason.PERSON_NOT_ALLOWED: _AGENTS,
     Reason.NO_AUTHORISATION: _BASES,
     Reason.BASIS_MISMATCH: _BASES,
     Reason.NOT_GIVEN: _BASES,
@@ -49,6 +50,7 @@ class Terms:
     roles: frozenset[str]
     assurances: frozenset[str]
     batch: bool
+    person: bool
     limit: int
 
 
@@ -154,6 +156,7 @@ def _terms(exchange: Exchange) -> Terms:
         roles=exchange.roles,
         assurances=frozenset(ASSURANCES[ASSURANCES.index(exchange.assurance) :]),
         batch=exchange.batch,
+        person=exchange.person,
         limit=exchange.limit,
     )
 

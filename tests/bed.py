@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ class Bed:
     sandbox: str
     people: Mapping[str, Person] = field(default_factory=load_people)
     keys: dict[str, ClientKey] = field(default_factory=dict)
+    unused: Iterator[str] = field(default_factory=lambda: iter(()))
+    """People whom nobody has linked yet, where a test module set them aside."""
 
     async def partner(
         self, name: str, *, scopes: Sequence[str] | None = None, batch_jobs: Sequence[str] = (), binding: str = "bearer"

@@ -11,6 +11,8 @@ from starlette.types import Receive, Scope, Send
 from gateway import idempotency
 from gateway.api.requests import Body, Person, idempotency_key, parse, read_body
 from gateway.exchange import Wanted, exchange
+from gateway.oauth.verification import Caller
+from gateway.problems import Refusal
 from gateway.services import Services
 from policies.catalogue import Catalogue
 from policies.errors import UnknownName
@@ -19,9 +21,12 @@ _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-stor
 
 
 class ExchangeRequest(Body):
-    """What a partner sends. A name of `fields` is a dataset (all its fields) or a field."""
+    """What a partner sends. A name of `fields` is a dataset (all its fields) or a field.
 
-    subject: Person
+    `subject` may be left out with a token that was got with the person present: the token names them.
+    """
+
+    subject: Person | None = None
     purpose: str = Field(min_length=1, max_length=80)
     fields: list[str] = Field(min_length=1, max_length=64)
     batch_job: str | None = Field(None, min_length=1, max_length=41)
@@ -40,7 +45,7 @@ class PostExchange:
         headers = Headers(raw=scope["headers"])
         raw = await read_body(headers, receive)
         asked = parse(ExchangeRequest, raw)
-        asked.subject.exactly_one("/subject")
+        pseudonym, reference = _named(asked, caller)
         names = tuple(asked.fields)
         caller.require(*scopes(names, services.catalogue))
         key = idempotency_key(headers)
@@ -48,8 +53,8 @@ class PostExchange:
             services.store, partner=caller.partner.id, key=key, body=raw, secret=services.keys.repeats, now=now
         )
         wanted = Wanted(
-            pseudonym=asked.subject.pseudonym,
-            reference=asked.subject.reference,
+            pseudonym=pseudonym,
+            reference=reference,
             purpose=asked.purpose,
             names=names,
             batch_job=asked.batch_job,
@@ -59,6 +64,23 @@ class PostExchange:
         size = (b"content-length", b"%d" % len(body))
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, size]})
         await send({"type": "http.response.body", "body": body})
+
+
+def _named(asked: ExchangeRequest, caller: Caller) -> tuple[str | None, str | None]:
+    """Whom it is about: pseudonym or reference. A token of a present person names them, and one purpose."""
+    if asked.subject is not None:
+        asked.subject.exactly_one("/subject")
+    if caller.present is None:
+        if asked.subject is None:
+            raise Refusal("malformed_request", errors=[{"pointer": "/subject", "reason": "missing"}])
+        return asked.subject.pseudonym, asked.subject.reference
+    if asked.purpose != caller.present.purpose:
+        raise Refusal("token_for_another")
+    if asked.subject is None:
+        return caller.present.pseudonym, None
+    if asked.subject.pseudonym not in {None, caller.present.pseudonym}:
+        raise Refusal("token_for_another")
+    return asked.subject.pseudonym, asked.subject.reference
 
 
 @lru_cache(maxsize=1_024)

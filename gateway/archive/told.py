@@ -81,6 +81,8 @@ def who(entry: Mapping[str, Any], lang: str) -> str | None:
         return None
     if entry["type"].startswith("session."):
         return "une personne qui vous aide" if lang == "fr" else "somebody who helps you"
+    if actor == "subject":
+        return "vous, sur le site de l'organisme" if lang == "fr" else "you, on the organisation's site"
     if actor.startswith("batch:"):
         name = actor.removeprefix("batch:")
         return f"un ordinateur, sans personne ({name})" if lang == "fr" else f"a computer, nobody there ({name})"

@@ -18,6 +18,7 @@ OAuthFailure
 │   ├── PartnerExists
 │   ├── PartnerChanged
 │   └── PartnerUnknown
+├── FlowUnknown              a person's way from a partner's site cannot go on; a page says so
 └── OAuthMisconfigured       issuer, lifetime or key file that cannot be used; stops the start
 
 No text here is ever built from what a caller sent.
@@ -35,6 +36,12 @@ class OAuthFailure(Exception):  # noqa: N818  style.md names errors after what h
     """Base of everything this package raises."""
 
     code = "oauth_failure"
+
+
+class FlowUnknown(OAuthFailure):
+    """The flow is over, was answered, or is somebody else's."""
+
+    code = "flow_unknown"
 
 
 class OAuthMisconfigured(OAuthFailure):
@@ -168,6 +175,30 @@ REFUSALS: dict[str, Refusal] = {
         "invalid_client", 401, "this client is registered for mTLS: a certificate is required"
     ),
     "certificate": Refusal("invalid_client", 401, "the certificate is not one of this client"),
+    "code_missing": Refusal("invalid_request", 400, "code is missing"),
+    "code": Refusal("invalid_grant", 400, "this code is not valid for this client"),
+    "code_used": Refusal("invalid_grant", 400, "this code was already used: what it gave is taken back"),
+    "code_redirect_uri": Refusal("invalid_grant", 400, "redirect_uri is not the one of the request"),
+    "code_verifier": Refusal("invalid_grant", 400, "code_verifier is missing or does not fit the challenge"),
+    "code_key": Refusal("invalid_grant", 400, "this code is bound to another DPoP key"),
+    "code_withdrawn": Refusal("invalid_grant", 400, "the authorisation does not stand any more"),
+    "pushed_request": Refusal("request_not_supported", 400, "request objects are not supported"),
+    "pushed_request_uri": Refusal("invalid_request", 400, "request_uri cannot be pushed"),
+    "response_type": Refusal("unsupported_response_type", 400, "response_type must be code"),
+    "response_mode": Refusal("invalid_request", 400, "response_mode must be query"),
+    "no_redirect_uri": Refusal("unauthorized_client", 400, "no redirect_uri is part of this registration"),
+    "redirect_uri": Refusal("invalid_request", 400, "redirect_uri is not part of this registration"),
+    "state": Refusal("invalid_request", 400, "state must be at most 512 printable ASCII characters"),
+    "dpop_jkt": Refusal("invalid_request", 400, "dpop_jkt is not the thumbprint of the key"),
+    "challenge": Refusal("invalid_request", 400, "code_challenge is missing or not 43 base64url characters"),
+    "challenge_method": Refusal("invalid_request", 400, "code_challenge_method must be S256"),
+    "details_missing": Refusal("invalid_request", 400, "authorization_details is missing"),
+    "details_form": Refusal("invalid_authorization_details", 400, "not a JSON list of one object"),
+    "details_type": Refusal("invalid_authorization_details", 400, "unknown type, or a member this type does not have"),
+    "details_purpose": Refusal("invalid_authorization_details", 400, "this purpose is not open to this client"),
+    "details_fields": Refusal("invalid_authorization_details", 400, "fields are not open to this client and purpose"),
+    "details_duration": Refusal("invalid_authorization_details", 400, "duration must be P1D to the catalogue's own"),
+    "details_scope": Refusal("invalid_scope", 400, "scope must name the datasets asked for, each registered"),
     "store": Refusal("temporarily_unavailable", 503, "try again in a moment"),
     "server": Refusal("server_error", 500, "unexpected error"),
 }

@@ -4,7 +4,7 @@ No framework form parser: those also take multipart bodies, keep the last of sev
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
@@ -14,6 +14,9 @@ from gateway.oauth.errors import refused
 from gateway.oauth.partners import Partner
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.tokens import Delegation
+
+if TYPE_CHECKING:
+    from gateway.oauth.presence import Present
 
 MAX_BODY = 65_536
 MAX_PARAMETERS = 32
@@ -42,6 +45,8 @@ class Attempt:
     scopes: frozenset[str] = frozenset()
     confirmation: dict[str, str] = field(default_factory=dict)  # the cnf of the token: jkt, x5t#S256
     delegation: Delegation | None = field(default=None, repr=False)
+    present: "Present | None" = field(default=None, repr=False)
+    token_id: str | None = None
     answer: dict[str, Any] = field(default_factory=dict, repr=False)
     answer_headers: dict[str, str] = field(default_factory=dict, repr=False)
 

@@ -1,4 +1,6 @@
-"""The two grants: a partner for itself (RFC 6749 §4.4) and for a named professional (RFC 8693).
+"""The three grants: a partner for itself (RFC 6749 §4.4), a named professional (RFC 8693), a person who is present.
+
+The last is the code of RFC 6749 §4.1, for who said yes on our pages (`presence.py`).
 
 A scope is never implied: what is asked must be named, and must be part of the registration. No refresh token:
 the client can always sign again.
@@ -6,7 +8,7 @@ the client can always sign again.
 
 from collections.abc import Awaitable, Callable
 
-from gateway.oauth import professionals
+from gateway.oauth import presence, professionals
 from gateway.oauth.dpop import same_address
 from gateway.oauth.errors import JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
@@ -27,7 +29,9 @@ async def choose_grant(attempt: Attempt) -> None:
 
 
 async def check_scope(attempt: Attempt) -> None:
-    """Distinct names, each of them registered for this client."""
+    """Distinct names, each of them registered for this client. A code has its own: what the person gave."""
+    if attempt.parameters["grant_type"] == presence.GRANT:
+        return
     text = attempt.parameters.get("scope")
     if text is None:
         raise refused("scope_missing")
@@ -77,6 +81,7 @@ async def _token_exchange(attempt: Attempt) -> None:
 GRANTS: dict[str, Callable[[Attempt], Awaitable[None]]] = {
     CLIENT_CREDENTIALS: _client_credentials,
     TOKEN_EXCHANGE: _token_exchange,
+    presence.GRANT: presence.exchange_code,
 }
 
 STEPS = (choose_grant, check_scope, check_target, run_grant)

@@ -41,6 +41,37 @@ used_jti = sa.Table(
 )
 
 
+# A request a partner pushed (RFC 9126), and what becomes of it until its code is exchanged. Neither the request's
+# secret nor the code is kept: their digests are. `subject` is who signed in; whoever comes second is refused.
+flow = sa.Table(
+    "oauth_flow",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("request", sa.LargeBinary(32), nullable=False),
+    sa.Column("partner", sa.String(41), nullable=False),
+    sa.Column("redirect_uri", sa.Text, nullable=False),
+    sa.Column("state", sa.String(512), nullable=True),  # the partner's own word, sent back as it came
+    sa.Column("challenge", sa.String(43), nullable=False),
+    sa.Column("jkt", sa.String(43), nullable=True),  # the DPoP key the code is bound to (RFC 9449 §10)
+    sa.Column("purpose", sa.String(80), nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),  # blank-separated
+    sa.Column("days", sa.Integer, nullable=True),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("opened_at", sa.BigInteger, nullable=True),  # once
+    sa.Column("subject", sa.String(32), nullable=True),
+    sa.Column("authorisation", sa.String(32), nullable=True, index=True),
+    sa.Column("signed_in_at", sa.BigInteger, nullable=True),
+    sa.Column("acr", sa.String(128), nullable=True),
+    sa.Column("code", sa.LargeBinary(32), nullable=True),
+    sa.Column("code_until", sa.BigInteger, nullable=True),
+    sa.Column("ended_at", sa.BigInteger, nullable=True),  # the code was exchanged, or the partner was told no
+    sa.Column("token", sa.String(64), nullable=True),  # jti of what the code gave
+    sa.Column("token_until", sa.BigInteger, nullable=True),
+    sa.Index(None, "request", unique=True),
+    sa.Index(None, "code", unique=True),
+)
+
+
 def insert_ignoring(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that leaves an existing row as it is: atomic, and the same clause on both engines."""
     if dialect == "postgresql":

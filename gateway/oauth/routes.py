@@ -1,6 +1,7 @@
 """Addresses of the authorization server, as plain Starlette routes the composition root puts into its table.
 
-Introspection, revocation and pushed authorization requests will be added to `routes` and to `metadata`.
+Introspection and revocation will be added to `routes` and to `metadata`. The authorization endpoint is a page
+(`gateway/web/`).
 """
 
 from typing import Any
@@ -10,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.oauth import resource
+from gateway.oauth import details, pkce, presence, resource
 from gateway.oauth.client_authentication import METHOD
 from gateway.oauth.grants import GRANTS
 from gateway.oauth.jose import ALGORITHMS
+from gateway.oauth.pushed import PushedEndpoint
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.token_endpoint import TokenEndpoint
 
@@ -21,12 +23,12 @@ _CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is publis
 
 
 def metadata(server: AuthorizationServer) -> dict[str, Any]:
-    """What clients may know about this server (RFC 8414 §2); there is no authorization endpoint yet."""
+    """What clients may know about this server (RFC 8414 §2)."""
     document: dict[str, Any] = {
         "issuer": server.issuer,
         "token_endpoint": server.token_endpoint,
         "jwks_uri": server.jwks_uri,
-        "grant_types_supported": list(GRANTS),
+        "grant_types_supported": [name for name in GRANTS if server.presence or name != presence.GRANT],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": [METHOD],
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
@@ -36,7 +38,23 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
     }
     if server.scopes_supported:
         document["scopes_supported"] = sorted(server.scopes_supported)
+    if server.presence is not None:
+        document |= _person_present(server)
     return document
+
+
+def _person_present(server: AuthorizationServer) -> dict[str, Any]:
+    """RFC 9126 §5, RFC 9207 §3, RFC 9396 §10, RFC 7636 (RFC 8414 §2)."""
+    return {
+        "authorization_endpoint": server.authorization_endpoint,
+        "pushed_authorization_request_endpoint": server.pushed_endpoint,
+        "require_pushed_authorization_requests": True,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": [pkce.METHOD],
+        "authorization_response_iss_parameter_supported": True,
+        "authorization_details_types_supported": [details.TYPE],
+    }
 
 
 def routes(server: AuthorizationServer) -> list[Route]:
@@ -54,6 +72,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
 
     return [
         Route("/oauth/token", TokenEndpoint(server), name="oauth_token"),
+        *([Route("/oauth/par", PushedEndpoint(server), name="oauth_par")] if server.presence else []),
         Route("/oauth/jwks", jwks, methods=["GET"], name="oauth_jwks"),
         Route(server.metadata_path, discovery, methods=["GET"], name="oauth_metadata"),
         Route(resource.metadata_path(server.resource), protected, methods=["GET"], name="oauth_resource"),

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.oauth.errors import OAuthMisconfigured
@@ -11,6 +12,9 @@ from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partners
 from gateway.oauth.possession import Possession
 from gateway.oauth.replay import UsedTokens
+
+if TYPE_CHECKING:
+    from gateway.oauth.presence import Presence
 
 MAX_LIFETIME = 300
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -42,6 +46,8 @@ class AuthorizationServer:
     """How requests show whom a token is bound to; without certificates and nonces when not given."""
     other_keys: Callable[[], list[Jwk]] = list
     """Keys published beside those of tokens, which sign other things of this issuer: never accepted for a token."""
+    presence: "Presence | None" = None
+    """The person-present flow, where there is one."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.issuer)
@@ -60,6 +66,16 @@ class AuthorizationServer:
     def token_endpoint(self) -> str:
         """Address of the token endpoint."""
         return f"{self.issuer}/oauth/token"
+
+    @property
+    def authorization_endpoint(self) -> str:
+        """Where a partner's site sends a person."""
+        return f"{self.issuer}/oauth/authorize"
+
+    @property
+    def pushed_endpoint(self) -> str:
+        """Where a partner says beforehand what it will ask (RFC 9126)."""
+        return f"{self.issuer}/oauth/par"
 
     @property
     def jwks_uri(self) -> str:

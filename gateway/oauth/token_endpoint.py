@@ -4,6 +4,8 @@ Later endpoints (introspection, revocation, pushed authorization requests) start
 `form.STEPS` and `client_authentication.STEPS`.
 """
 
+from collections.abc import Awaitable, Callable
+
 import orjson
 import structlog
 from starlette.responses import Response
@@ -19,6 +21,8 @@ from gateway.oauth.server import AuthorizationServer
 _NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _log = structlog.get_logger("gateway.oauth")
 
+Step = Callable[[Attempt], Awaitable[None]]
+
 
 async def sign_token(attempt: Attempt) -> None:
     """Answer with an access token of exactly the scopes that were asked for."""
@@ -30,6 +34,8 @@ async def sign_token(attempt: Attempt) -> None:
             scopes=attempt.scopes,
             delegation=attempt.delegation,
             confirmation=attempt.confirmation,
+            present=attempt.present,
+            token_id=attempt.token_id,
             now=attempt.now,
         ),
         "token_type": DPOP if "jkt" in attempt.confirmation else BEARER,
@@ -52,6 +58,9 @@ STEPS = (
 class TokenEndpoint:
     """The endpoint as an ASGI application, so that it answers every method and fault in its own form."""
 
+    steps: tuple[Step, ...] = STEPS
+    status = 200
+
     def __init__(self, server: AuthorizationServer) -> None:
         self._server = server
 
@@ -59,10 +68,11 @@ class TokenEndpoint:
         """Run the steps; whatever happens, the answer has the form of RFC 6749 §5."""
         attempt = Attempt(self._server, scope, receive, self._server.clock())
         try:
-            for step in STEPS:
+            for step in self.steps:
                 await step(attempt)
             headers = _NOT_STORED | attempt.answer_headers
-            response = Response(orjson.dumps(attempt.answer), headers=headers, media_type="application/json")
+            body = orjson.dumps(attempt.answer)
+            response = Response(body, self.status, headers=headers, media_type="application/json")
         except ClientGone:
             return
         except TokenRequestRefused as refusal:

@@ -1,17 +1,21 @@
 """Access tokens: JWTs of RFC 9068, ES256, at most five minutes, for one audience.
 
 A machine token names the partner as sub. A token got by exchange names the professional as sub, scoped by the
-partner (`<partner>:<id at the partner>`, a partner id holds no colon), and the partner as act.sub.
+partner (`<partner>:<id at the partner>`, a partner id holds no colon), and the partner as act.sub. A token got with a
+code names the person by the partner's own pseudonym for them, and the authorisation (`authorization_details`).
 A token carries the professional's name because France Travail wants it on each call: never log a token.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.oauth import jose, keys
 from gateway.oauth.server import AuthorizationServer
+
+if TYPE_CHECKING:
+    from gateway.oauth.presence import Present
 
 TYPE = "at+jwt"
 
@@ -42,9 +46,11 @@ def issue(
     scopes: Collection[str],
     delegation: Delegation | None,
     confirmation: Mapping[str, str] = MappingProxyType({}),
+    present: "Present | None" = None,
+    token_id: str | None = None,
     now: int,
 ) -> str:
-    """Sign an access token for this client, and for this professional if there is one.
+    """Sign an access token for this client, and for this professional or this person if there is one.
 
     `confirmation` binds it: jkt to the key of a proof (RFC 9449 §6.1), x5t#S256 to a certificate (RFC 8705 §3.1).
     """
@@ -55,7 +61,7 @@ def issue(
         "sub": client_id,
         "client_id": client_id,
         "scope": " ".join(sorted(scopes)),
-        "jti": server.new_token_id(),
+        "jti": token_id or server.new_token_id(),
         "iat": issued_at,
         "exp": issued_at + server.lifetime,
     }
@@ -63,6 +69,8 @@ def issue(
         claims |= _delegated(delegation, client_id)
     if confirmation:
         claims["cnf"] = dict(confirmation)
+    if present is not None:
+        claims |= _present(present)
     signing = server.keys.signing
     header = {"typ": TYPE, "alg": keys.ALGORITHM, "kid": signing.kid}
     return jose.sign(claims, header=header, key=signing.private)
@@ -77,3 +85,11 @@ def _delegated(delegation: Delegation, client_id: str) -> dict[str, Any]:
         "family_name": who.family_name,
         "given_name": who.given_name,
     } | {name: value for name, value in optional.items() if value is not None}
+
+
+def _present(present: "Present") -> dict[str, Any]:
+    """The person as this partner knows them, and what they gave (RFC 9396 §9.1); nothing else of them."""
+    optional = {"acr": present.acr, "auth_time": present.auth_time}
+    return {"sub": present.pseudonym, "authorization_details": present.details()} | {
+        name: value for name, value in optional.items() if value is not None
+    }

@@ -39,6 +39,7 @@ from gateway.oauth.errors import (
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partner, Partners
 from gateway.oauth.possession import Possession
+from gateway.oauth.presence import Present, read_present
 from gateway.oauth.tokens import TYPE, Professional
 
 Request = Mapping[str, Any]
@@ -57,7 +58,10 @@ _SCHEMES = {b"bearer": BEARER, b"dpop": DPOP}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The authenticated caller of an API request; `actor` is None for a token of the partner itself."""
+    """The authenticated caller of an API request; `actor` is None for a token of the partner itself.
+
+    `present` is the person who was there when they said yes, for a token got with a code.
+    """
 
     partner: Partner
     scopes: frozenset[str]
@@ -65,6 +69,7 @@ class Caller:
     token_id: str
     auth_time: int | None = None
     scheme: str = BEARER
+    present: Present | None = field(default=None, repr=False)
 
     def require(self, *scopes: str) -> None:
         """Raise `ScopeInsufficient` unless the token carries all of these scopes."""
@@ -94,6 +99,7 @@ class _Verified:
     auth_time: int | None
     jkt: str | None
     certificate: str | None
+    present: Present | None = None
     caller: Caller | None = None
 
 
@@ -152,6 +158,7 @@ class Verifier:
                 token_id=verified.token_id,
                 auth_time=verified.auth_time,
                 scheme=scheme,
+                present=verified.present,
             )
         return caller
 
@@ -214,15 +221,17 @@ class Verifier:
             raise BearerInvalid("claims")
         signed_in = claims.get("auth_time")
         jkt, certificate = _confirmation(claims)
+        present = read_present(claims)
         return _Verified(
             client_id=client_id,
             expires_at=expires_at * 1000,
             scopes=frozenset(scope.split(" ")),
-            actor=_actor(claims, client_id),
+            actor=_actor(claims, client_id) if present is None else None,
             token_id=token_id,
             auth_time=signed_in if type(signed_in) is int else None,
             jkt=jkt,
             certificate=certificate,
+            present=present,
         )
 
 

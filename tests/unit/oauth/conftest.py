@@ -4,6 +4,7 @@ Tokens are assembled here with `cryptography` alone, not with the code under tes
 would hide itself.
 """
 
+import contextlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 import structlog
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from starlette.applications import Starlette
 
+from connectors import sandbox
+from consent.states import By
 from gateway.database import Database, open_database
 from gateway.oauth import keys, models
 from gateway.oauth.client import ClientKey
@@ -28,6 +32,10 @@ from gateway.oauth.replay import UsedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
+from tests.bed import Bed, served
+from tests.bed import bed as whole
+from tests.factories import crowd, unused
+from tests.unit.oauth.presence import BACK, OTHER, Site
 
 ISSUER = "https://passerelle.example.org"
 NOW = 1_800_000_000_000
@@ -257,3 +265,103 @@ class build:  # noqa: N801  used as a function
     async def __aexit__(self, *_: object) -> None:
         await self.server.used.close()
         await self.http.aclose()
+
+
+SIZE = 150
+
+
+@contextlib.asynccontextmanager
+async def _whole(home: Path, url: str) -> AsyncIterator[Bed]:
+    people = crowd({"lucas-perrin": SIZE})
+    async with (
+        served(sandbox.build(people=people)) as sandbox_url,
+        whole(home, database_url=url, sandbox_url=sandbox_url, people=people) as opened,
+    ):
+        await Site(opened).register(BACK)
+        await Site(opened, partner="siae-brume").register(OTHER)
+        await opened.partner("caf-brume")
+        opened.unused = unused("lucas-perrin", SIZE)
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bed_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bed]:
+    home = tmp_path_factory.mktemp("sqlite")
+    async with _whole(home, f"sqlite:///{home}/passerelle.db") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bed_on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgres: Any) -> AsyncIterator[Bed]:
+    async with _whole(tmp_path_factory.mktemp("postgresql"), postgres.create_database()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def site(bed_on_sqlite: Bed) -> Site:
+    """The site of a partner that may send people, where the engine makes no difference."""
+    return Site(bed_on_sqlite)
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def each_site(request: pytest.FixtureRequest) -> Site:
+    """Where it could."""
+    return Site(request.getfixturevalue(f"bed_on_{request.param}"))
+
+
+async def somebody(bed: Bed) -> Any:
+    """A person whom another partner than the site's has linked."""
+    return await bed.subject("caf-brume", await bed.link(await bed.token("caf-brume"), next(bed.unused)))
+
+
+@dataclass
+class Given:
+    """A person said yes to two of the fields, and the browser is back with a code."""
+
+    site: Site
+    subject: Any
+    flow: str
+    authorisation: str
+    answer: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        return self.answer["code"]
+
+
+async def give(site: Site) -> Given:
+    subject, flow = await somebody(site.bed), await site.opened()
+    shown = await site.shown(subject, flow)
+    services = site.bed.services
+    await services.authorisations.give(
+        shown, subject=subject, fields=frozenset({"rsa.beneficiary", "c2s.beneficiary"}),
+        by=By(kind="subject", channel="page", method="sign_in"), now=services.clock(),
+    )  # fmt: skip
+    return Given(site, subject, flow, shown, await site.back(flow))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def given(each_site: Site) -> Given:
+    return await give(each_site)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lucas(site: Site) -> Any:
+    return await somebody(site.bed)
+
+
+@pytest.fixture
+def taken_back(given: Given, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The ids of tokens that were taken back."""
+    seen: list[str] = []
+    presence = given.site.bed.services.server.presence
+    former = presence.revoke
+
+    async def revoke(token: str, until: int, now: int) -> None:
+        assert until > now
+        seen.append(token)
+        await former(token, until, now)
+
+    object.__setattr__(presence, "revoke", revoke)
+    yield seen
+    object.__setattr__(presence, "revoke", former)

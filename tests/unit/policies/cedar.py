@@ -85,7 +85,10 @@ def _conditions(exchange: Exchange, field: str, release: Release) -> Iterator[st
         f"{json.dumps(sorted(exchange.roles))}.contains(context.actor.role) && "
         f"{enough}.contains(context.actor.assurance)"
     )
-    yield f'({professional}) || (context.actor.kind == "batch" && {json.dumps(exchange.batch)})'
+    alone = " || ".join(
+        f'(context.actor.kind == "{kind}" && {json.dumps(getattr(exchange, kind))})' for kind in ("batch", "person")
+    )
+    yield f"({professional}) || {alone}"
     counted = f"context.uses[{json.dumps(exchange.id)}]"
     yield f"context.uses has {json.dumps(exchange.id)} && {counted} >= 0 && {counted} < {exchange.limit}"
     yield "context has held"

@@ -140,7 +140,7 @@ def small_exchanges() -> list[dict[str, Any]]:
             purpose="beta.two",
             bases=PUBLIC_TASK,
             dpia="DPIA",
-            agents={"roles": ["adviser", "clerk"], "auth": "low", "batch": "allowed"},
+            agents={"roles": ["adviser", "clerk"], "auth": "low", "batch": "allowed", "person": "allowed"},
             fields={
                 "d.a": {"release": "predicate", "op": "lt", "value": 10},
                 "s.b": {"release": "clear", "special": "9-2-b"},

@@ -73,6 +73,13 @@ DECISION = [
         see.somebody_acts,
     ),
     Mutant(
+        "the person's presence always enough",
+        "decision",
+        "None if terms.person else Reason.PERSON_NOT_ALLOWED",
+        "None",
+        see.somebody_acts,
+    ),
+    Mutant(
         "agents and frequency skipped",
         "decision",
         "return _agent(actor, terms) or _frequency(facts.uses.get(terms.exchange), terms.limit)",

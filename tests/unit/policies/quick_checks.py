@@ -104,6 +104,7 @@ def somebody_acts(world: World) -> None:
         world.denied("actor_assurance", actor=factories.actor(assurance=assurance))
     assert world.decide(actor=factories.actor(assurance="high")).permitted
     world.denied("batch_not_allowed", actor=factories.actor(kind="batch"))
+    world.denied("person_not_allowed", actor=factories.actor(kind="person"))
 
 
 def an_authorisation_is_there_and_of_the_right_basis(world: World) -> None:

@@ -57,6 +57,8 @@ class Reference:
             return False
         if actor.kind == "batch":
             return agents["batch"] == "allowed"
+        if actor.kind == "person":
+            return agents.get("person", "refused") == "allowed"
         levels = ["low", "substantial", "high"]
         enough = levels[levels.index(agents["auth"]) :]
         return actor.kind == "professional" and actor.role in agents["roles"] and actor.assurance in enough

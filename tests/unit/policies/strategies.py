@@ -101,6 +101,7 @@ def exchanges(draw: st.DrawFn) -> list[dict[str, Any]]:
                         "roles": draw(st.sampled_from([["adviser"], ["adviser", "clerk"]])),
                         "auth": draw(st.sampled_from(["low", "substantial"])),
                         "batch": draw(st.sampled_from(["allowed", "refused"])),
+                        "person": draw(st.sampled_from(["allowed", "refused"])),
                     },
                     subjects=draw(st.sampled_from([None, None, None, {"requires": ["beneficiary_rsa"]}])),
                     deny=[draw(denials)] if draw(st.integers(0, 4)) == 0 else None,
@@ -156,6 +157,7 @@ _CHANGES = st.one_of(
                 Actor(kind="professional", role="clerk", assurance="high"),
                 Actor(kind="professional", role="adviser", assurance="low"),
                 Actor(kind="batch", role=None, assurance=None),
+                Actor(kind="person", role=None, assurance=None),
             ]
         ),
         flags=st.one_of(st.none(), subset(FLAGS), st.just(frozenset({"odd"}))),

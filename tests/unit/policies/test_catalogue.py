@@ -269,7 +269,7 @@ def test_a_recipient_reads_what_it_may_ask_for() -> None:
         "src-two",
         {"limit": 4, "per": "month"},
     )
-    assert three["agents"] == {"roles": ["adviser", "clerk"], "assurance": "low", "batch": True}
+    assert three["agents"] == {"roles": ["adviser", "clerk"], "assurance": "low", "batch": True, "person": True}
     assert [dataset["scope"] for dataset in three["datasets"]] == ["data:d", "data:s"]
     assert three["datasets"][1]["fields"] == [
         {"field": "s.b", "type": "bool", "release": "clear", "explicit_consent": False, "special": "health"}

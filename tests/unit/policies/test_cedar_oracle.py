@@ -93,7 +93,8 @@ def test_cedar_agrees_on_the_consortium() -> None:
                     purpose=purpose,
                     fields=(*sorted(fields.fields), "identity.nir", "aah.since"),
                     actor=draw.choice(
-                        [actor(role=draw.choice(roles)), actor(kind="batch", role=None), actor(role="king")]
+                        [actor(role=draw.choice(roles)), actor(role="king")]
+                        + [actor(kind=kind, role=None) for kind in ("batch", "person")]
                     ),
                     flags=draw.choice([frozenset()] * 3 + [frozenset({"protected_address"}), None]),
                     authorisation=held,

@@ -66,6 +66,7 @@ STOPS = [
     ({"actor": actor(assurance=None)}, "actor_assurance"),
     ({"actor": actor(assurance="supreme")}, "actor_assurance"),
     ({"actor": actor(kind="batch", role=None, assurance=None)}, "batch_not_allowed"),
+    ({"actor": actor(kind="person", role=None, assurance=None)}, "person_not_allowed"),
     ({"authorisation": None}, "no_authorisation"),
     ({"authorisation": authorisation(basis="public_task", state="active")}, "basis_mismatch"),
     ({"authorisation": authorisation(basis="unheard")}, "basis_mismatch"),
@@ -155,6 +156,13 @@ def test_a_batch_is_permitted_where_the_exchange_says_so() -> None:
     batch = actor(kind="batch", role=None, assurance=None)
     allowed = reasons(public_task_facts(actor=batch))
     assert allowed == {"d.a": "permitted", "s.b": "permitted", "e.c": "batch_not_allowed"}
+
+
+def test_the_person_alone_is_permitted_where_the_exchange_says_so() -> None:
+    """The presence of the person opens what the exchange says it opens; left out, it opens nothing."""
+    present = actor(kind="person", role=None, assurance=None)
+    allowed = reasons(public_task_facts(actor=present))
+    assert allowed == {"d.a": "permitted", "s.b": "permitted", "e.c": "person_not_allowed"}
 
 
 def test_a_stronger_sign_in_than_asked_is_enough() -> None:

@@ -70,7 +70,7 @@ def test_all_edges_of_time_actor_counts_and_switches() -> None:
     first, after = 1_767_225_600_000, 1_830_297_600_000
     times = (first - 1, first, NOW, after - 1, after)
     actors = [None, actor(kind="robot")]
-    actors += [actor(kind="batch", role=role) for role in (None, "adviser")]
+    actors += [actor(kind=kind, role=role) for kind in ("batch", "person") for role in (None, "adviser")]
     actors += [
         actor(role=role, assurance=strength)
         for role, strength in product(("adviser", "clerk", None), ("low", "substantial", "high", None, "odd"))

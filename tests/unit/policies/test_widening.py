@@ -54,7 +54,8 @@ DIMENSIONS: dict[str, list[Any]] = {
     "deny": [None, [{"fields": "d.a"}], [{"fields": "d.*", "if": {"subject_flag": "protected_address"}}],
              [{"fields": "d.a", "if": {"subject_flag": "beneficiary_rsa"}}]],
     "agents": [AGENTS, {**AGENTS, "roles": ["clerk"]}, {**AGENTS, "roles": ["adviser", "clerk"]},
-               {**AGENTS, "auth": "high"}, {**AGENTS, "auth": "low"}, {**AGENTS, "batch": "allowed"}],
+               {**AGENTS, "auth": "high"}, {**AGENTS, "auth": "low"}, {**AGENTS, "batch": "allowed"},
+               {**AGENTS, "person": "allowed"}],
     "when": [WHEN, {**WHEN, "not_after": "2026-05-27"}, {"not_before": "2026-01-01"},
              {**WHEN, "not_before": "2026-06-01"}],
     "frequency": [{"per_subject": "4/month"}, {"per_subject": "3/month"}, {"per_subject": "5/month"}],
@@ -103,7 +104,14 @@ def cases() -> list[Facts]:
     """Every combination that any dimension could make a difference for."""
     situations = ("", "beneficiary_rsa", "protected_address", "beneficiary_rsa protected_address", "newly_known")
     flags = [frozenset(each.split()) for each in situations]
-    actors = [actor(), actor(role="clerk"), actor(assurance="low"), actor(assurance="high"), actor(kind="batch")]
+    actors = [
+        actor(),
+        actor(role="clerk"),
+        actor(assurance="low"),
+        actor(assurance="high"),
+        actor(kind="batch"),
+        actor(kind="person"),
+    ]
     times = [NOW, NOW - 20 * DAY, NOW + 10 * DAY, NOW + 900 * DAY]
     counts = [{"one": 3, "uno": 0}, {"one": 0, "uno": 3}, {"one": 4, "uno": 4}]
     held = [
