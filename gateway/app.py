@@ -13,7 +13,7 @@ from gateway.api.authorisations import get_request, post_authorisation_request, 
 from gateway.api.catalogue import get_catalogue
 from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
-from gateway.api.operations import get_error_page, get_livez, get_openapi, get_readyz
+from gateway.api.operations import get_livez, get_openapi, get_readyz
 from gateway.api.records import routes as record_routes
 from gateway.api.subjects import post_subject
 from gateway.api.webhooks import routes as webhook_routes
@@ -74,7 +74,6 @@ def build_app(services: Services) -> Edge:
             Route("/livez", get_livez, methods=["GET"]),
             Route("/readyz", get_readyz, methods=["GET"]),
             Route("/openapi.yaml", get_openapi, methods=["GET"]),
-            Route("/errors/{code}", get_error_page, methods=["GET"]),
         ],
         redirect_slashes=False,
         lifespan=lifespan,

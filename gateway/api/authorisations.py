@@ -85,7 +85,7 @@ async def _found(request: Request) -> tuple[Services, Record, int]:
     caller = await services.verifier.caller(request.scope, now)
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
-    record = await find(services.store, services.authorisations, request.path_params["id"], recipient=caller.partner.id)
+    record = await find(services.store, request.path_params["id"], recipient=caller.partner.id)
     return services, record, now
 
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from audit.errors import AuditError, LogContradicted, SignerRefused
-from gateway.problems import PROBLEMS, Refusal, page
 from gateway.services import Services
 
 _DESCRIPTION = Path(__file__).parent.parent.parent / "openapi" / "gateway.yaml"
@@ -45,11 +44,3 @@ async def get_readyz(request: Request) -> Response:
 async def get_openapi(_request: Request) -> Response:
     """The OpenAPI 3.1 description."""
     return Response(_DESCRIPTION.read_bytes(), media_type="application/yaml")
-
-
-async def get_error_page(request: Request) -> Response:
-    """What a code means and what to do."""
-    code = request.path_params["code"]
-    if code not in PROBLEMS:
-        raise Refusal("not_found")
-    return Response(page(code), media_type="text/markdown")

@@ -36,7 +36,7 @@ async def _found(request: Request) -> tuple[Services, Record, int]:
     request.scope["line"]["partner"] = caller.partner.id
     caller.require("authorisations:request")
     id_ = request.path_params["id"]
-    return services, await find(services.store, services.authorisations, id_, recipient=caller.partner.id), now
+    return services, await find(services.store, id_, recipient=caller.partner.id), now
 
 
 def routes() -> list[Route]:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.web import static
+from gateway.web import integrators, static
 from gateway.web.dpo.oversight_routes import oversight_routes
 from gateway.web.me.routes import me_routes
 from gateway.web.page import see, visitor_of
@@ -32,5 +32,6 @@ def routes() -> list[Route]:
         Route("/help", get_help, methods=["GET"]),
         *me_routes(),
         *oversight_routes(),
+        *integrators.routes(),
         *static.routes(),
     ]
