@@ -72,9 +72,17 @@ class Carrier:
         self._told = told
 
     async def carry_out(
-        self, subject: SubjectId, plan: Plan, *, purpose: str, recipient: str, by: By, now: int
+        self,
+        subject: SubjectId,
+        plan: Plan,
+        *,
+        purpose: str,
+        recipient: str,
+        by: By,
+        now: int,
+        told: Tell | None = None,
     ) -> Transition:
-        """Plan until nothing moves in between; raises what the plan raises."""
+        """Plan until nothing moves in between; raises what the plan raises. `told` hears of this one transition."""
         scope = (table.c.purpose == purpose, table.c.recipient == recipient)
         for _ in range(_ATTEMPTS):
             found = await self.standing(subject, *scope)
@@ -87,7 +95,7 @@ class Carrier:
                 time=now,
                 subject=ref,
                 guard=ChangeGuard(epoch=found.epoch, bump=move.bump),
-                change=self._change(found, scope, move, before=before, after=after),
+                change=self._change(found, scope, move, before=before, after=after, told=told),
             )
             try:
                 appended = await self._journal.append(draft)  # 2
@@ -108,6 +116,7 @@ class Carrier:
         *,
         before: Record,
         after: Record,
+        told: Tell | None,
     ) -> Callable[[Connection, int], None]:
         """3: under the lock."""
         row = write_record(after)
@@ -123,8 +132,9 @@ class Carrier:
                 connection.execute(sa.insert(table).values(written))
             else:
                 connection.execute(sa.update(table).where(table.c.id == after.id).values(written))
-            if self._told is not None:
-                self._told(connection, _told(before, move, at=after.changed_at, entry=index))
+            for tell in (self._told, told):
+                if tell is not None:
+                    tell(connection, _told(before, move, at=after.changed_at, entry=index))
 
         return change
 
@@ -230,19 +240,19 @@ def _told(before: Record, move: Move, *, at: int, entry: int) -> Told:
 
 
 def _read(connection: Connection, subject: SubjectId, *scope: sa.ColumnElement[bool]) -> Standing:
-    """The epoch first: what changes afterwards is caught by the gate."""
-    query = sa.select(people.c.epoch, people.c.uses).where(people.c.id == subject, people.c.erased_at.is_(None))
-    person = connection.execute(query).one_or_none()
-    if person is None:
-        raise SubjectErased("no such person any more")
-    uses: Mapping[str, Any] = orjson.loads(person.uses)
+    """The epoch and the records of one moment: what changes afterwards is caught by the gate."""
+    theirs = sa.and_(table.c.subject == people.c.id, *scope)
     newest = (
-        sa.select(table)
-        .where(table.c.subject == subject, *scope)
+        sa.select(people.c.epoch.label("_epoch"), people.c.uses.label("_uses"), *table.c)
+        .join_from(people, table, theirs, isouter=True)
+        .where(people.c.id == subject, people.c.erased_at.is_(None))
         .order_by(table.c.requested_at.desc(), table.c.id.desc())
     )
-    rows = connection.execute(newest.limit(_LISTED)).mappings()
-    return Standing(person.epoch, tuple(read_record(row, uses) for row in rows))
+    rows = connection.execute(newest.limit(_LISTED)).mappings().all()
+    if not rows:
+        raise SubjectErased("no such person any more")
+    uses: Mapping[str, Any] = orjson.loads(rows[0]["_uses"])
+    return Standing(rows[0]["_epoch"], tuple(read_record(row, uses) for row in rows if row["id"] is not None))
 
 
 def _new_id(now: int) -> str:

@@ -33,7 +33,6 @@ class Authorisations:
 
         Raises `RequestPending`, `RequestTooSoon` or `AuthorisationExists`.
         """
-        line = {"purpose": asked.purpose, "recipient": asked.recipient}
         scope = (table.c.purpose == asked.purpose, table.c.recipient == asked.recipient)
         waits = (await self._carrier.standing(subject, *scope, table.c.slot == "pending")).records
         for each in waits:
@@ -44,7 +43,9 @@ class Authorisations:
         def plan(found: Standing) -> tuple[Record, Move]:
             return new, moves.request(found, asked, by=by, now=now)
 
-        return await self._carrier.carry_out(subject, plan, **line, by=by, now=now)
+        return await self._carrier.carry_out(
+            subject, plan, purpose=asked.purpose, recipient=asked.recipient, by=by, now=now
+        )
 
     async def defer(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
         """The person will answer later: seven more days, once."""
@@ -158,10 +159,17 @@ class Authorisations:
             now=now,
         )
 
-    async def withdraw(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
+    async def withdraw(
+        self, authorisation: str, *, subject: SubjectId, by: By, now: int, told: Tell | None = None
+    ) -> Transition:
         """The person takes consent back: once this returns, nothing more leaves, on any replica."""
         return await self._move(
-            authorisation, lambda _, record: moves.withdraw(record, by=by, now=now), subject=subject, by=by, now=now
+            authorisation,
+            lambda _, record: moves.withdraw(record, by=by, now=now),
+            subject=subject,
+            by=by,
+            now=now,
+            told=told,
         )
 
     async def invalidate(self, authorisation: str, *, subject: SubjectId, reason: str, by: By, now: int) -> Transition:
@@ -262,12 +270,21 @@ class Authorisations:
         """One of the person's; raises `AuthorisationUnknown`."""
         return (await self._carrier.standing(subject, table.c.id == authorisation)).record(authorisation)
 
-    async def _move(self, authorisation: str, plan: _Planned, *, subject: SubjectId, by: By, now: int) -> Transition:
+    async def _move(
+        self,
+        authorisation: str,
+        plan: _Planned,
+        *,
+        subject: SubjectId,
+        by: By,
+        now: int,
+        told: Tell | None = None,
+    ) -> Transition:
         def about(found: Standing) -> tuple[Record, Move]:
             newest = found.record(authorisation)
             return newest, plan(found, newest)
 
-        return await self._about(authorisation, about, subject=subject, by=by, now=now)
+        return await self._about(authorisation, about, subject=subject, by=by, now=now, told=told)
 
     async def _about(
         self,
@@ -277,7 +294,9 @@ class Authorisations:
         subject: SubjectId,
         by: By,
         now: int,
+        told: Tell | None = None,
     ) -> Transition:
         record = await self.get(authorisation, subject=subject)
-        line = {"purpose": record.purpose, "recipient": record.recipient}
-        return await self._carrier.carry_out(subject, plan, **line, by=by, now=now)
+        return await self._carrier.carry_out(
+            subject, plan, purpose=record.purpose, recipient=record.recipient, by=by, now=now, told=told
+        )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.store import Store
+from consent.carrying import Tell, Told
 from consent.contacts import Contacts
 from consent.errors import AuthorisationUnknown, ConsentError, MessageNotSent, SubjectErased
 from consent.messages import Message, Messenger
@@ -51,6 +52,15 @@ class Reminders:
         row = _row(f"mirror:{record.id}:{act}:{now}", "mirror", record.subject, record.id, now=now + AFTER_MS)
         await self._store.write(lambda connection: _insert(connection, row))
         return str(row["id"])
+
+    def mirrored(self, act: str, *, now: int) -> Tell:
+        """The same for an act of one transition, in that transition's own transaction."""
+
+        def tell(connection: Connection, told: Told) -> None:
+            id_ = f"mirror:{told.record_id}:{act}:{now}"
+            _insert(connection, _row(id_, "mirror", told.subject, told.record_id, now=now + AFTER_MS))
+
+        return tell
 
     async def unsaid(self, id_: str) -> None:
         """The act was refused: there is nothing to tell."""

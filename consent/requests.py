@@ -3,29 +3,31 @@
 Refuses to tell another partner's request from none at all.
 """
 
+import orjson
 import sqlalchemy as sa
 
 from audit.store import Store
 from consent.errors import AuthorisationUnknown
 from consent.models import authorisation as table
-from consent.records import Authorisations
-from consent.states import Record, effective_state
+from consent.models import subject as people
+from consent.states import Record, effective_state, read_record
 
 PENDING, YES, NO, LAPSED = "pending", "yes", "no", "lapsed"
 
 
-async def find(store: Store, authorisations: Authorisations, authorisation: str, *, recipient: str) -> Record:
+async def find(store: Store, authorisation: str, *, recipient: str) -> Record:
     """One of this partner's; raises `AuthorisationUnknown`, also for another partner's and for an erased person's."""
     if "\0" in authorisation:  # PostgreSQL holds none
         raise AuthorisationUnknown("this partner has no such authorisation")
-    query = sa.select(table.c.subject).where(table.c.id == authorisation, table.c.recipient == recipient)
-    subject = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
-    if subject is None:
+    query = (
+        sa.select(table, people.c.uses.label("_uses"))
+        .join(people, people.c.id == table.c.subject)
+        .where(table.c.id == authorisation, table.c.recipient == recipient, people.c.erased_at.is_(None))
+    )
+    row = await store.read(lambda connection: connection.execute(query).mappings().one_or_none())
+    if row is None or row["state"] == "tombstoned":  # nothing of what was answered is left to tell
         raise AuthorisationUnknown("this partner has no such authorisation")
-    record = await authorisations.get(authorisation, subject=subject)
-    if record.state == "tombstoned":  # nothing of what was answered is left to tell
-        raise AuthorisationUnknown("this partner has no such authorisation")
-    return record
+    return read_record(row, orjson.loads(row["_uses"]))
 
 
 def told(record: Record, now: int) -> str:

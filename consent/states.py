@@ -215,7 +215,7 @@ def effective_state(record: Record, now: int) -> str:
 
 def read_record(row: sa.RowMapping, uses: Mapping[str, int]) -> Record:
     """From a row of `consent_authorisation` and the person's use counts."""
-    columns = dict(row)
+    columns = {name: row[name] for name in Record.__slots__ if name != "uses"}
     for name in _SETS:
         columns[name] = words(columns[name])
     return Record(**{**columns, "uses": uses.get(use_key(row["id"]), 0), "record": json.loads(row["record"])})

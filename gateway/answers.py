@@ -65,7 +65,7 @@ class Done:
 async def send_code(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Sent:
     """Send the person a code that confirms this answer and no other."""
     _tag(services, caller)  # 1
-    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=caller.partner.id)
     if told(record, now) != PENDING:
         raise StateConflict("nothing is left to confirm")
     return await services.channels.codes.send(record.subject, _bound(record, noted), now=now)
@@ -76,7 +76,7 @@ async def answer(
 ) -> Done:
     """Note a yes, a no or a later; raises the refusals of `problems.py`."""
     tag = _tag(services, caller)  # 1
-    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=caller.partner.id)
     beside = None if witness is None else _witness(services, caller, witness)
     shown = _shown(noted, beside)
     require(noted.channel, shown, table=GIVING if noted.answer == "yes" else STOPPING)  # 2
@@ -103,7 +103,7 @@ async def answer(
 async def withdraw(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Done:
     """Note that the person takes it back: at once, or drops an answer that waits."""
     tag = _tag(services, caller)  # 1
-    record = await find(services.store, services.authorisations, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=caller.partner.id)
     require(noted.channel, _shown(noted, None), table=STOPPING)  # 2
     mandate = await _mandate(services, record, noted, now=now)
     by = By(
@@ -115,14 +115,15 @@ async def withdraw(services: Services, caller: Caller, authorisation: str, noted
         method="assisted",
     )
 
-    async def act() -> Done:
-        if await services.channels.assistance.waits(record.id) is not None:
-            with suppress(StateConflict):  # it takes effect at this very moment: taken back all the same
-                return await _decide(services, record, Noted(answer="no", channel=noted.channel), by, now)
-        done = await services.authorisations.withdraw(record.id, subject=record.subject, by=by, now=now)
-        return Done(record=done.record, done=done, effective_at=now)
-
-    return await _mirrored(services, record, "withdrawal", act, now=now)
+    if record.decided_at is None and await services.channels.assistance.waits(record.id) is not None:
+        with suppress(StateConflict):  # it takes effect at this very moment: taken back all the same
+            no = Noted(answer="no", channel=noted.channel)
+            return await _mirrored(
+                services, record, "withdrawal", lambda: _decide(services, record, no, by, now), now=now
+            )
+    told = services.channels.reminders.mirrored("withdrawal", now=now)  # 3: with the withdrawal, or not at all
+    done = await services.authorisations.withdraw(record.id, subject=record.subject, by=by, now=now, told=told)
+    return Done(record=done.record, done=done, effective_at=now)
 
 
 async def record_mandate(

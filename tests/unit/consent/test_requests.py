@@ -15,7 +15,7 @@ DPO = By(kind="dpo", channel="system")
 
 
 async def word(side, id_, now=NOW):
-    return told(await find(side.store, side.authorisations, id_, recipient="ml-brume"), now)
+    return told(await find(side.store, id_, recipient="ml-brume"), now)
 
 
 async def test_the_four_words(side):
@@ -52,8 +52,8 @@ async def test_another_partners_request_is_none(side):
     id_ = (await Reached(side).asked(subject)).record.id
     for name, recipient in ((id_, "caf-brume"), ("0" * 32, "ml-brume"), ("\x00", "ml-brume"), (id_[:-1], "ml-brume")):
         with pytest.raises(AuthorisationUnknown):
-            await find(side.store, side.authorisations, name, recipient=recipient)
+            await find(side.store, name, recipient=recipient)
     gone = sa.update(models.authorisation).where(models.authorisation.c.id == id_).values(state="tombstoned")
     await side.store.write(lambda connection: connection.execute(gone) and None)
     with pytest.raises(AuthorisationUnknown):
-        await find(side.store, side.authorisations, id_, recipient="ml-brume")
+        await find(side.store, id_, recipient="ml-brume")
