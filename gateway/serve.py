@@ -5,6 +5,7 @@ import logging as stdlib_logging
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import yaml
@@ -17,6 +18,7 @@ from gateway.database import open_database
 from gateway.schema import migrate
 from gateway.services import Services, open_services
 from gateway.settings import Settings
+from gateway.tls import server_options
 
 _PAUSE = 1.0  # seconds between two looks; a release decided with the former catalogue is refused meanwhile
 
@@ -32,19 +34,20 @@ async def serve_gateway(settings: Settings) -> None:
     logging.configure()
     listening = _bind(settings.host, settings.port)
     try:
-        while await _serve_one_catalogue(settings, listening):
+        tls = server_options(settings)
+        while await _serve_one_catalogue(settings, listening, tls):
             pass
     finally:
         listening.close()
 
 
-async def _serve_one_catalogue(settings: Settings, listening: socket.socket) -> bool:
+async def _serve_one_catalogue(settings: Settings, listening: socket.socket, tls: dict[str, Any]) -> bool:
     """Serve as long as one catalogue decides; gives whether to go on with the next."""
     async with open_services(settings) as services:
         await services.activations.first(services.catalogue, now=services.clock())
         follow = asyncio.create_task(_superseded(services), name="catalogue")
         try:
-            await _serve(build_app(services), listening, until=follow)
+            await _serve(build_app(services), listening, tls, until=follow)
             return follow.done()
         finally:
             follow.cancel()
@@ -72,7 +75,7 @@ async def serve_sandbox(*, port: int, sources: Path | None) -> None:
         sources.write_text(yaml.safe_dump(sandbox.sources(f"http://127.0.0.1:{port}"), sort_keys=True), "utf-8")
     listening = _bind("127.0.0.1", port)
     try:
-        await _serve(sandbox.build(), listening)
+        await _serve(sandbox.build(), listening, {"http": "httptools"})
     finally:
         listening.close()
 
@@ -94,12 +97,14 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _serve(app: object, listening: socket.socket, *, until: "asyncio.Task[None] | None" = None) -> None:
+async def _serve(
+    app: object, listening: socket.socket, options: dict[str, Any], *, until: "asyncio.Task[None] | None" = None
+) -> None:
     """Serve on a socket that stays ours, until a signal, or until that task is done."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # any ASGI application
         loop="uvloop",
-        http="httptools",
+        **options,
         ws="none",
         access_log=False,
         log_config=None,

@@ -5,10 +5,11 @@ would hide itself.
 """
 
 import contextlib
+import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,52 @@ class World:
         return self.form(**(form | changes))
 
     async def post(self, form: Any, **options: Any) -> httpx.Response:
-        body = {"content": form, "headers": FORM} if isinstance(form, str | bytes) else {"data": form}
+        body: dict[str, Any] = {"content": form, "headers": FORM} if isinstance(form, str | bytes) else {"data": form}
         return await self.http.post("/oauth/token", **(body | options))
+
+    def jwk(self, kid: str) -> dict[str, str]:
+        """The public key as it stands in the header of a proof."""
+        (key,) = self.keys[kid].jwks()["keys"]
+        return {name: value for name, value in key.items() if name in {"kty", "crv", "x", "y", "n", "e"}}
+
+    def proof(self, kid: str = "es", *, header: Mapping[str, Any] | None = None, key: Any = None, **claims: Any) -> str:
+        """A DPoP proof for a request to the token endpoint, by the key of this kid; `token` adds its ath."""
+        self.count += 1
+        alg = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}[self.jwk(kid)["kty"]]
+        head = _changed({"typ": "dpop+jwt", "alg": alg, "jwk": self.jwk(kid)}, header or {})
+        token = claims.pop("token", None)
+        said = {"htm": "POST", "htu": f"{ISSUER}/oauth/token", "iat": self.seconds, "jti": f"proof-{self.count}"}
+        said |= {} if token is None else {"ath": b64(hashlib.sha256(token.encode()).digest())}
+        return forge(head, _changed(said, claims), key or self.keys[kid].private)
+
+    def api_proof(self, token: str, kid: str = "es", **changes: Any) -> str:
+        """A proof for a request as `request` makes them."""
+        return self.proof(kid, **({"token": token, "htm": "GET", "htu": f"{ISSUER}/v1/catalogue"} | changes))
+
+    async def bound_token(self, kid: str = "es", **changes: Any) -> str:
+        """An access token bound to the key of this kid."""
+        answer = await self.post(self.form(**changes), headers={"DPoP": self.proof(kid)})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["token_type"] == "DPoP"
+        return answer.json()["access_token"]
+
+    async def reopen(self, **how: Any) -> None:
+        """The same server where proofs hold nonces, or where certificates are shown."""
+        senders = replace(self.server.possession, **how)
+        self.server = replace(self.server, senders=senders)
+        app = Starlette(routes=routes(self.server))
+        await self.http.aclose()
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER)
+        self.verifier = Verifier(
+            issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=self.server.partners, senders=senders
+        )
+
+    async def rebind(self, binding: str, *certificates: str, partner: str = "ml-brume") -> None:
+        """Change what the partner's registration asks for, and let the memory of it pass."""
+        table = models.partner
+        change = sa.update(table).where(table.c.id == partner).values(binding=binding, certificates=list(certificates))
+        await self.database.write(lambda connection: connection.execute(change))
+        self.now += 5_000
 
     async def token(self, **changes: Any) -> str:
         answer = await self.post(self.form(**changes))
@@ -250,21 +295,19 @@ class build:  # noqa: N801  used as a function
             ),
         ):  # fmt: skip
             await register(self.database, partner)
-        partners, signing = Partners(self.database), keys.generate()
+        partners, used = Partners(self.database), UsedTokens(self.database)
         self.server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=signing, partners=partners, used=UsedTokens(self.database),
+            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=partners, used=used,
             clock=lambda: self.world.now, scopes_supported=("data:rsa", "data:c2s"),
         )  # fmt: skip
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(Starlette(routes=routes(self.server))), base_url=ISSUER
-        )
-        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=signing, partners=partners)
-        self.world = World(self.database, self.server, self.http, verifier, self.keys, self.logs)
+        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=partners)
+        self.world = World(self.database, self.server, httpx.AsyncClient(), verifier, self.keys, self.logs)
+        await self.world.reopen()
         return self.world
 
     async def __aexit__(self, *_: object) -> None:
         await self.server.used.close()
-        await self.http.aclose()
+        await self.world.http.aclose()
 
 
 SIZE = 150
