@@ -20,8 +20,15 @@ from gateway.web.me.sharing import Sharing
 from gateway.web.problems import PageProblem
 from policies.catalogue import Catalogue
 
-OFFERED = ("access", "portability", "rectification", "objection", "restriction", "erasure")
-"""In the order people meet them."""
+OFFERS: Mapping[str, tuple[str, str]] = {
+    "access": ("voir tout ce qu'on sait de moi", "see all that is known about me"),
+    "portability": ("emporter un fichier", "take a file with me"),
+    "rectification": ("corriger une erreur", "correct a mistake"),
+    "objection": ("m'opposer à un partage", "object to a sharing"),
+    "restriction": ("tout arrêter", "stop everything"),
+    "erasure": ("tout effacer ici", "erase everything here"),
+}
+"""What a person picks from, in their own words."""
 
 REASONS = tuple(sorted(RESTRICTIONS - {"objection_pending"}))
 
@@ -61,7 +68,7 @@ def asked(catalogue: Catalogue, found: RightsRequest, *, now: int) -> Asked:
     return Asked(
         id=found.id,
         right=found.right,
-        said=_said(words.RIGHTS, found.right),
+        said=_said(OFFERS, found.right),
         state=found.state,
         state_said=_said(words.RIGHT_STATES, found.state),
         received_at=found.received_at,

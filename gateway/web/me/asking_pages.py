@@ -22,7 +22,7 @@ async def get_rights(request: Request, visitor: Visitor) -> Response:
     """All of them, newest first, and what can be asked."""
     services: Services = request.scope["services"]
     found = await asking.requests_of(services, subject_of(visitor), now=services.clock())
-    offered = [(right, words.RIGHTS[right]) for right in asking.OFFERED]
+    offered = list(asking.OFFERS.items())
     return render(request, "me/rights.html", found=found, offered=offered)
 
 
@@ -76,12 +76,12 @@ def _missing(sent: dict[str, str], fields: frozenset[str]) -> str:
         "restriction": "" if sent["reason"] in asking.REASONS else "reason",
         "objection": "" if sent["authorisation"] else "authorisation",
     }
-    return "right" if sent["right"] not in asking.OFFERED else needed.get(sent["right"], "")
+    return "right" if sent["right"] not in asking.OFFERS else needed.get(sent["right"], "")
 
 
 async def _form(request: Request, visitor: Visitor, sent: dict[str, str], *, wrong: str) -> Response:
     services: Services = request.scope["services"]
-    chosen = sent["right"] if sent["right"] in asking.OFFERED else ""
+    chosen = sent["right"] if sent["right"] in asking.OFFERS else ""
     sources = asking.sources(services.catalogue)
     objectable = []
     if chosen == "objection":
@@ -92,8 +92,8 @@ async def _form(request: Request, visitor: Visitor, sent: dict[str, str], *, wro
         "me/rights_new.html",
         status=422 if wrong and request.method == "POST" else 200,
         right=chosen,
-        said=words.RIGHTS.get(chosen),
-        offered=[(right, words.RIGHTS[right]) for right in asking.OFFERED],
+        said=asking.OFFERS.get(chosen),
+        offered=list(asking.OFFERS.items()),
         sources=sources,
         source=next((each for each in sources if each.id == sent["source"]), None),
         reasons=[(reason, words.REASONS[reason]) for reason in asking.REASONS],

@@ -148,11 +148,10 @@ async def get_renew(request: Request, visitor: Visitor) -> Response:
 async def post_renew(request: Request, visitor: Visitor) -> Response:
     """Say yes once more, or let it end."""
     services, record, now = await _asked(request, visitor)
-    if form_of(request)["answer"] != "yes":
+    offered = "renew" in sharing(services.catalogue, record, now=now).actions
+    if form_of(request)["answer"] != "yes" or not offered:  # sent twice: the newer one stands
         return see(f"/me/authorisations/{record.id}")
     by = await acting(services, visitor, purpose=record.purpose, now=now)
-    if record.state == "superseded":  # sent twice: the newer one stands
-        return see("/me")
     done = await services.authorisations.renew(record.id, subject=record.subject, by=by, now=now)
     return see(f"/me/authorisations/{done.record.id}?done=renewed")
 
