@@ -1,11 +1,13 @@
 """Finds out what files are, and makes the verification made for them.
 
 A directory is a log, an extract, or holds one of these per year. A file is a receipt of the gateway (JSON), a
-tlog-proof (text or JSON) with its entry, a checkpoint, or a consistency proof (the body of `add-checkpoint`).
+tlog-proof (text or JSON) with its entry beside it or, in JSON, in it (`entry`; of a removed one its hash, `leaf`), a
+checkpoint, or a consistency proof (the body of `add-checkpoint`).
 Checkpoints are verified together, with the log or the proofs given beside them: is one an extension of the other?
 Refuses a file it does not know, and to look for anything outside the paths it was given but an entry beside its proof.
 """
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ RECEIPT_CHECKS = ("receipt",)
 PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses")
 EXTRACT_CHECKS = ("checkpoint", "entries", "witnesses")
 PAIR_CHECKS = ("checkpoints", "witnesses", "extension")
+_PROOF = frozenset({"index", "path", "checkpoint"})
+_WHOLE = (_PROOF | {"entry"}, _PROOF | {"leaf"})
 
 _Found = dict[str, tuple[bool | None, str]]
 
@@ -44,6 +48,8 @@ class _Sorted:
     entries: list[Path] = field(default_factory=list)
     checkpoints: list[tuple[Path, str]] = field(default_factory=list)
     bridges: list[ConsistencyProof] = field(default_factory=list)
+    carried: dict[Path, bytes | None] = field(default_factory=dict)
+    leaves: dict[Path, bytes] = field(default_factory=dict)
 
 
 def verify_paths(paths: Sequence[Path], trust: Trust, *, processes: int = 1) -> list[Report]:
@@ -56,7 +62,7 @@ def verify_paths(paths: Sequence[Path], trust: Trust, *, processes: int = 1) -> 
     reports = _logs(found.logs, trust, processes)
     reports += [_extract(path, trust) for path in found.extracts]
     reports += [_receipt(path, content, trust) for path, content in found.receipts]
-    reports += [_proof(path, proof, found.entries, trust=trust) for path, proof in found.proofs]
+    reports += [_proof(path, proof, found, trust=trust) for path, proof in found.proofs]
     if found.checkpoints:
         reports.append(_checkpoints(found, trust))
     if not reports:
@@ -103,6 +109,9 @@ def _sort_json(path: Path, text: str, found: _Sorted) -> None:
     members = set(content) if isinstance(content, dict) else set()
     if {"note", "entry"} <= members:
         found.receipts.append((path, content))
+    elif members in _WHOLE:
+        found.proofs.append((path, _from_json(content)))
+        _carry(path, content, found)
     elif {"index", "path", "checkpoint"} <= members:
         found.proofs.append((path, _from_json(content)))
     elif {"v", "type", "id"} <= members:
@@ -118,6 +127,20 @@ def _from_json(content: dict[str, Any]) -> InclusionProof:
         return proofs.parse("\n".join(lines))
     except TypeError:
         raise ProofInvalid("a member does not have the form it must have") from None
+
+
+def _carry(path: Path, content: dict[str, Any], found: _Sorted) -> None:
+    """Take the entry that is proved, or the hash of one that was removed, from the file itself."""
+    try:
+        if "entry" in content:
+            leaf = content["entry"].encode()
+            found.carried[path], found.leaves[path] = leaf, leaf_hash(leaf)
+        else:
+            found.carried[path], found.leaves[path] = None, base64.b64decode(content["leaf"], validate=True)
+    except (AttributeError, ValueError, TypeError):
+        raise NothingToVerify(f"{path}: a member does not have the form it must have") from None
+    if "leaf" in content and base64.b64encode(found.leaves[path]).decode() != content["leaf"]:
+        raise NothingToVerify(f"{path}: the hash is not written as it must be")
 
 
 def _logs(paths: list[Path], trust: Trust, processes: int) -> list[Report]:
@@ -139,18 +162,22 @@ def _receipt(path: Path, content: dict[str, Any], trust: Trust) -> Report:
     return report(str(path), RECEIPT_CHECKS, {"receipt": (True, told)})
 
 
-def _proof(path: Path, proof: InclusionProof, entries: list[Path], *, trust: Trust) -> Report:
-    beside = path.with_suffix(".json")
-    file = entries[0] if len(entries) == 1 else beside
-    if file == path or not file.is_file():
-        raise NothingToVerify(f"{path}: give the entry it proves, or put it beside as {beside.name}")
-    leaf = read_text(file).encode()
+def _proof(path: Path, proof: InclusionProof, given: _Sorted, *, trust: Trust) -> Report:
+    if path in given.carried:
+        leaf = given.carried[path]
+    else:
+        beside = path.with_suffix(".json")
+        file = given.entries[0] if len(given.entries) == 1 else beside
+        if file == path or not file.is_file():
+            raise NothingToVerify(f"{path}: give the entry it proves, or put it beside as {beside.name}")
+        leaf = read_text(file).encode()
+        given.leaves[path] = leaf_hash(leaf)
     found: _Found = {}
     try:
         _open(proof.note, trust, found)
-        proofs.verify(proof, leaf_hash(leaf), *trust.keys(_origin(proof.note)))
+        proofs.verify(proof, given.leaves[path], *trust.keys(_origin(proof.note)))
         found["inclusion"] = (True, f"entry {proof.index}")
-        found["entry"] = _entry(leaf)
+        found["entry"] = (None, "it was removed: its hash alone is in the tree") if leaf is None else _entry(leaf)
     except ProofInvalid as error:
         found["inclusion"] = (False, str(error))
     except AuditError as error:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from audit.canonical import Json
 from audit.journal import Draft, Journal
 from audit.keys import Vkey
-from audit.person_list import write_list
+from audit.person_list import read_entries, write_list
 from audit.reading import PublishedLog
 from audit.store import Store
 from consent.errors import SubjectErased
@@ -52,5 +52,20 @@ async def write_proof(
     def work(connection: sa.Connection) -> dict[str, Any]:
         known = connection.execute(count).scalar_one()  # the row outlives the key
         return write_list(connection, log, key, count=known, vkeys=vkeys, now=now)
+
+    return await store.read(work)
+
+
+async def positions(subject: SubjectId, *, store: Store, vault: Vault) -> list[int]:
+    """Give where the entries about a person stand in the journal, oldest first; an erased one's while they are found.
+
+    Raises `SubjectErased` when nothing finds them any more.
+    """
+    key = await vault.journal_key(subject)
+    count = sa.select(people.c.counter).where(people.c.id == subject)
+
+    def work(connection: sa.Connection) -> list[int]:
+        known = connection.execute(count).scalar_one()
+        return [row.index for row in read_entries(connection, key, range(known))]
 
     return await store.read(work)

@@ -29,7 +29,7 @@ from consent.errors import (
     SubjectErased,
 )
 from consent.guards import ChangeGuard, SubjectRef
-from consent.identifiers import check_reference, normalise
+from consent.identifiers import PERSONAL, check_reference, normalise
 from consent.links import Declaration, Found, Known
 from consent.vault import SubjectId, Vault, new_subject_id
 
@@ -152,6 +152,24 @@ class People:
         if subject is None:
             raise PersonUnknown("this partner has no such person")
         return SubjectId(subject)
+
+    async def designated(self, identifiers: Mapping[str, Any], *, now: int) -> SubjectId:
+        """The one person these identifiers of the person's own designate, for a rights request or a check.
+
+        Raises `IdentifierInvalid`; `PersonUnknown` when nobody is found, or nothing given may find anybody;
+        `SubjectAmbiguous` when they designate several.
+        """
+        given = normalise(identifiers, accepted=PERSONAL | {"pivot"}, now=now)
+        strong = [(kind, self._blind.of(kind, each.key)) for kind, each in given.items() if each.strong]
+        claims = models.identifier.c
+        query = sa.select(claims.subject).where(sa.tuple_(claims.kind, claims.blind).in_(strong)).distinct()
+        ordered = query.order_by(claims.subject)
+        found = await self._store.read(lambda connection: connection.execute(ordered).scalars().all())
+        if not found:
+            raise PersonUnknown("nobody here is designated by this")
+        if len(found) > 1:
+            raise SubjectAmbiguous("these identifiers designate several persons")
+        return SubjectId(found[0])
 
     async def set_flag(
         self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None, reason: str | None = None

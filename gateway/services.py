@@ -160,6 +160,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         tokens = TokenKeys(secrets.tokens.current)
         senders = open_possession(settings, secrets, used)
         blind = BlindIndex(secrets.blind)
+        people = People(store=store, journal=journal, vault=vault, blind=blind)
         publisher = Publisher(
             store,
             secrets.log,
@@ -215,8 +216,8 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
-            people=People(store=store, journal=journal, vault=vault, blind=blind),
             naming=Naming(store=store, journal=journal, vault=vault),
+            people=people,
             authorisations=authorisations,
             freezer=freezer,
             rights=Rights(store=store, journal=journal, vault=vault, tell=outbox.corrected),
@@ -271,7 +272,16 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             ),
             pages=_pages(settings),
             console=open_console(
-                settings, secrets, store=store, publisher=publisher, witnessing=witnessing, clock=clock
+                settings,
+                secrets,
+                store=store,
+                log=log,
+                publisher=publisher,
+                witnessing=witnessing,
+                journal=journal,
+                vault=vault,
+                people=people,
+                clock=clock,
             ),
             keys=secrets,
         )

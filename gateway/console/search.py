@@ -155,6 +155,13 @@ class Search:
 
         return await self._store.read(work)
 
+    async def authorisation_of(self, ref: str) -> str | None:
+        """Give the authorisation on which an exchange was decided."""
+        line = models.line.c
+        query = sa.select(line.authorisation).where(line.ref == ref, line.authorisation.is_not(None)).limit(1)
+        ordered = query.order_by(line.index)
+        return await self._store.read(lambda connection: connection.execute(ordered).scalar())
+
     async def authorisations(self, scope: Scope, wanted: Filter, *, most: int) -> list[tuple[str, int]]:
         """Count entries per authorisation, for whoever must know how many persons (`consent_authorisation.subject`)."""
 

@@ -1,15 +1,23 @@
 """The DPO's console without its pages, put together: what follows the journal beside the server, and what pages ask."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from audit.inspection import Inspection
+from audit.journal import Journal
 from audit.keys import Vkey
 from audit.publisher import Publisher
+from audit.reading import PublishedLog
 from audit.store import Store
 from audit.witnessing import Witnessing
+from consent.subjects import People
+from consent.vault import Vault
+from gateway.console import entries
+from gateway.console.entries import Entry
 from gateway.console.integrity import Integrity
+from gateway.console.persons import Persons
 from gateway.console.projector import Projector
 from gateway.console.search import Search
 from gateway.keys import GatewayKeys
@@ -23,6 +31,14 @@ class Console:
     projector: Projector
     search: Search
     integrity: Integrity
+    persons: Persons
+    store: Store
+    log: PublishedLog
+    vkeys: Callable[[str], Sequence[Vkey]]
+
+    async def read(self, positions: Sequence[int]) -> dict[int, Entry]:
+        """Read entries in the journal and check each (`entries.py`)."""
+        return await self.store.read(partial(entries.read, log=self.log, positions=positions, vkeys=self.vkeys))
 
     async def run(self) -> None:
         """Follow and inspect the journal until cancelled."""
@@ -34,8 +50,12 @@ def open_console(
     keys: GatewayKeys,
     *,
     store: Store,
+    log: PublishedLog,
     publisher: Publisher,
     witnessing: Witnessing | None,
+    journal: Journal,
+    vault: Vault,
+    people: People,
     clock: Callable[[], int],
 ) -> Console:
     """Build it on an open database."""
@@ -46,6 +66,10 @@ def open_console(
     return Console(
         projector=Projector(store),
         search=Search(store),
+        store=store,
+        log=log,
+        vkeys=vkeys,
+        persons=Persons(store=store, journal=journal, vault=vault, people=people, clock=clock),
         integrity=Integrity(
             store,
             inspection=Inspection(store, vkeys=vkeys, clock=clock),

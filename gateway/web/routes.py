@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from gateway.web import integrators, static
 from gateway.web.dpo.oversight_routes import oversight_routes
+from gateway.web.dpo.routes import dpo_routes
 from gateway.web.me.routes import me_routes
 from gateway.web.page import see, visitor_of
 from gateway.web.templates import render
@@ -33,5 +34,6 @@ def routes() -> list[Route]:
         *me_routes(),
         *oversight_routes(),
         *integrators.routes(),
+        *dpo_routes(),
         *static.routes(),
     ]

@@ -71,7 +71,7 @@ class Pages:
             said=lambda words: words[lang] if isinstance(words, Mapping) else words[lang == "en"],
         )
         environment.globals.update(
-            lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=_url
+            lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=url
         )
         return environment
 
@@ -124,7 +124,7 @@ def here(request: Request) -> str:
     return f"{request.url.path}?{urlencode([*kept, ('', '')])[:-1]}" if kept else f"{request.url.path}?"
 
 
-def _url(path: str, **query: str | int | None) -> str:
+def url(path: str, **query: str | int | None) -> str:
     """A path of ours with a query; members that are None or empty are left out."""
     said = {name: value for name, value in query.items() if value not in {None, ""}}
     return f"{path}?{urlencode(said)}" if said else path

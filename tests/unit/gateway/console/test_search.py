@@ -157,7 +157,7 @@ async def test_what_the_retention_removed_is_removed_here(world: World) -> None:
 async def test_an_entry_nobody_can_read_does_not_stop_the_search(world: World) -> None:
     """It is a line like another, of the kind unreadable."""
     await world.exchange()
-    garbage = {"index": 3, "at": world.clock.now, "hash": b"h" * 32, "leaf": b"{not json"}
+    garbage = {"index": 3, "span": 0, "at": world.clock.now, "hash": b"h" * 32, "leaf": b"{not json"}
     await world.store.write(lambda connection: connection.execute(sa.insert(audit_entry), garbage))
     await world.projector.catch_up()
     found = await world.search.find(EVERYTHING, world.days(type="unreadable"))
