@@ -16,7 +16,7 @@ from gateway.web.templates import headers, render
 from gateway.web.visitor import Role, Visitor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-PREFIXES = ("/me", "/dpo", "/pro", "/signin", "/signout", "/r/", "/demandes/", "/help")
+AREAS = frozenset({"", "me", "dpo", "pro", "signin", "signout", "r", "demandes", "help"})
 
 
 def page(*, role: Role) -> Callable[[Callable[[Request, Visitor], Awaitable[Response]]], Endpoint]:
@@ -71,7 +71,7 @@ def see(path: str) -> Response:
 def wants_page(scope: Scope) -> bool:
     """Whether errors of this address are pages."""
     path: str = scope["path"]
-    return path == "/" or path.startswith(PREFIXES)
+    return path.removeprefix("/").partition("/")[0] in AREAS
 
 
 def error_page(scope: Scope, code: str, *, reference: str) -> Response:
