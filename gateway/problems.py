@@ -12,7 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from consent.errors import IdentifierInvalid
-from gateway.oauth.errors import BearerRefused
+from gateway.oauth.challenges import BearerRefused
 from gateway.oauth.resource import metadata_url
 from gateway.problem_table import PROBLEMS, Problem
 from policies.errors import UnknownName

@@ -21,8 +21,9 @@ from consent.states import VALID, Record, effective_state
 from consent.subjects import Pseudonym
 from consent.vault import SubjectId
 from gateway.oauth import details, pkce
+from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.claims import Claims
-from gateway.oauth.errors import BearerInvalid, refused
+from gateway.oauth.errors import refused
 from gateway.oauth.flows import Flow, Flows
 from gateway.oauth.form import Attempt
 from policies.catalogue import Catalogue

@@ -13,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from audit.errors import StoreUnavailable
 from gateway.oauth import client_authentication, form, grants, sender_constraint, tokens
+from gateway.oauth.challenges import BEARER, DPOP
 from gateway.oauth.client_authentication import METHOD
-from gateway.oauth.errors import BEARER, DPOP, TokenRequestRefused, refused
+from gateway.oauth.errors import TokenRequestRefused, refused
 from gateway.oauth.form import Attempt, ClientGone
 from gateway.oauth.server import AuthorizationServer
 

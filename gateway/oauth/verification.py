@@ -19,23 +19,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.oauth import certificates, dpop, jose, keys
-from gateway.oauth.claims import CLOCK_SKEW_SECONDS, Claims
-from gateway.oauth.errors import (
+from gateway.oauth.challenges import (
     BEARER,
     DPOP,
     BearerInvalid,
     BearerMalformed,
     BearerMissing,
     BearerRefused,
-    CertificateRefused,
     Downgraded,
-    Fault,
-    JwtRefused,
     LevelInsufficient,
     NonceWanted,
     ProofRefused,
     ScopeInsufficient,
 )
+from gateway.oauth.claims import CLOCK_SKEW_SECONDS, Claims
+from gateway.oauth.errors import CertificateRefused, Fault, JwtRefused
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partner, Partners
 from gateway.oauth.possession import Possession

@@ -11,7 +11,7 @@ from gateway import rotation
 from gateway.key_schedule import Schedule
 from gateway.keys import load
 from gateway.oauth import jose, jwks
-from gateway.oauth.errors import BearerInvalid
+from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.keys import AHEAD_MS, KEPT_MS
 from gateway.oauth.tokens import issue
 from gateway.oauth.verification import Verifier

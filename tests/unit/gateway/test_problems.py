@@ -10,7 +10,7 @@ import connectors.sandbox.errors
 from audit.errors import AuditError, StoreUnavailable
 from connectors.errors import ConnectorError
 from consent.errors import ConsentError, IdentifierInvalid
-from gateway.oauth.errors import BearerRefused
+from gateway.oauth.challenges import BearerRefused
 from gateway.problems import PROBLEMS, Refusal, code_of, page, problem
 from policies.errors import PolicyError, UnknownName
 

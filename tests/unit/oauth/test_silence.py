@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.oauth import models, token_endpoint
+from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.client import make_assertion, make_professional_assertion
-from gateway.oauth.errors import BearerInvalid, OAuthFailure
+from gateway.oauth.errors import OAuthFailure
 from gateway.oauth.form import Attempt
 from gateway.oauth.tokens import Professional
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.oauth.errors import BearerInvalid, BearerMalformed, BearerMissing, ScopeInsufficient
+from gateway.oauth.challenges import BearerInvalid, BearerMalformed, BearerMissing, ScopeInsufficient
 
 
 async def caller(world, *values):

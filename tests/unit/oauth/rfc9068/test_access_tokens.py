@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.oauth import keys, models
-from gateway.oauth.errors import BearerInvalid
+from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.partners import change_status
 from gateway.oauth.verification import Verifier
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from gateway.database import open_database
+from gateway.oauth.challenges import ProofRefused
 from gateway.oauth.client import bound_headers, new_key
-from gateway.oauth.errors import ProofRefused
 from gateway.oauth.jwks import thumbprint
 from gateway.oauth.keys import create, of, read
 from gateway.oauth.partners import Partners, new_partner, register

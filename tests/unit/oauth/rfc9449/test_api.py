@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.oauth import jose
-from gateway.oauth.errors import BearerInvalid, BearerRefused, Downgraded, ProofRefused, ScopeInsufficient
+from gateway.oauth.challenges import BearerInvalid, BearerRefused, Downgraded, ProofRefused, ScopeInsufficient
 
 ISSUER = "https://passerelle.example.org"
 METADATA = f"{ISSUER}/.well-known/oauth-protected-resource"

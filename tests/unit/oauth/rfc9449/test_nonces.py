@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.oauth.errors import NonceWanted
+from gateway.oauth.challenges import NonceWanted
 from gateway.oauth.nonces import Nonces
 from gateway.oauth.verification import NONCE
 
