@@ -71,7 +71,7 @@ async def test_an_unexpected_fault_is_an_answer_without_a_trace(world, monkeypat
     async def fail(attempt):
         raise RuntimeError(attempt.parameters["client_assertion"])
 
-    monkeypatch.setattr(token_endpoint, "STEPS", (*token_endpoint.STEPS[:-1], fail))
+    monkeypatch.setattr(token_endpoint.TokenEndpoint, "steps", (*token_endpoint.STEPS[:-1], fail))
     form = world.form()
     answer = await world.post(form)
     assert answer.status_code == 500
