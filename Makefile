@@ -19,6 +19,12 @@ $(VENV)/foreign/.ready: $(VENV)/.ready tests/foreign/package.json tests/foreign/
 	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(VENV)/beside/.ready: $(VENV)/.ready bench/beside/package.json bench/beside/package-lock.json
+	@sh deploy/prepare-debian.sh npm
+	@mkdir -p $(@D) && cp bench/beside/package.json bench/beside/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: $(VENV)/.ready ## the whole story on embedded SQLite and simulated partners (ONCE=1: stop after the story)
 	@$(VENV)/bin/passerelle demo $(if $(ONCE),--once)
 

@@ -1,11 +1,12 @@
 """`make bench`: a governed exchange beside pass-throughs that check nothing, in one run; see bench/README.md.
 
-    python -m bench [all|exchange|profile|decide|append|memory|curve|receipts|authorisations] [--seconds 3] [--rounds 3]
-                    [--people 4000] [--clients 1,16,64] [--engines sqlite,postgresql] [--entries 10000000] [--keep]
+    python -m bench [all|exchange|profile|decide|append|memory|curve|receipts|authorisations|tokens]
+                    [--seconds 3] [--rounds 3] [--people 4000] [--clients 1,16,64]
+                    [--engines sqlite,postgresql] [--entries 10000000] [--keep]
 
 `curve` (appends as the log grows) takes ten minutes and 6 GB of disk, `receipts` (proofs of a million entries) two
-minutes and 2 GB, `authorisations` (withdrawing under load, a register of a million) ten minutes and 4 GB, so `all`
-leaves them out.
+minutes and 2 GB, `authorisations` (withdrawing under load, a register of a million) ten minutes and 4 GB; `tokens`
+(beside node-oidc-provider) needs `make .venv/beside/.ready`; so `all` leaves them out.
 
 `--keep` writes the figures to bench/results, the pictures to bench/pictures and the tables into bench/README.md.
 """
@@ -14,12 +15,12 @@ import argparse
 import sys
 from typing import Any
 
-from bench import appends, authorisations, curve, decisions, memory, pages, profiles, receipts, report, rounds
+from bench import appends, authorisations, curve, decisions, memory, pages, profiles, receipts, report, rounds, tokens
 from bench.bed import Bed, NotMeasuredError, bed
 from bench.machine import conditions
 
 PARTS = ("exchange", "profile", "append", "decide", "memory")
-ASKED_FOR = ("curve", "receipts", "authorisations")
+ASKED_FOR = ("curve", "receipts", "authorisations", "tokens")
 REFERENCES = ("direct", "httpx", "aiohttp", "bytes")
 
 
@@ -103,6 +104,13 @@ _MEASURES: dict[str, Any] = {
     "authorisations": lambda opened, arguments: authorisations.measure(
         opened, arguments.engines, people=arguments.people, seconds=max(10.0, arguments.seconds), most=arguments.most
     ),
+    "tokens": lambda opened, arguments: tokens.measure(
+        opened,
+        arguments.engines,
+        clients=[count for count in arguments.clients if count > 1] or [16],
+        seconds=arguments.seconds,
+        rounds=arguments.rounds,
+    ),
     "receipts": lambda _, arguments: receipts.measure(arguments.engines, entries=min(arguments.entries, 1_000_000)),
 }
 _TOLD: dict[str, Any] = {
@@ -117,6 +125,7 @@ _TOLD: dict[str, Any] = {
     "curve": report.curve,
     "receipts": receipts.told,
     "authorisations": authorisations.told,
+    "tokens": tokens.told,
 }
 
 

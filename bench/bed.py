@@ -105,16 +105,29 @@ class Bed:
             family=self._postgres_pid() if settings.database_url else None,
         )
 
-    def load(self, target: Target, scenario: str, *, clients: int, seconds: float, count: int = 0) -> dict[str, Any]:
-        """One measurement, with the CPU of the server and of its database server, per answer."""
-        holds = '"state":"released"' if target.population else "612"
+    def load(
+        self,
+        target: Target,
+        scenario: str,
+        *,
+        clients: int,
+        seconds: float,
+        count: int = 0,
+        requests: Path | None = None,
+        holds: str = "",
+    ) -> dict[str, Any]:
+        """One measurement, with the CPU of the server and of its database server, per answer.
+
+        `requests` is a file of requests that are each sent once, in order, instead of the target's own.
+        """
         order = {
             "port": target.port,
-            "requests": str(target.requests(scenario)),
+            "requests": str(requests or target.requests(scenario)),
             "clients": clients,
             "seconds": seconds,
             "count": count,
-            "holds": holds,
+            "holds": holds or ('"state":"released"' if target.population else "612"),
+            "once": requests is not None,
         }
         before, beside = machine.cpu_seconds(target.process), self._beside(target)
         assert self._load.stdin is not None  # noqa: S101  for mypy: both are pipes
@@ -158,10 +171,19 @@ class Bed:
     def _postgres_pid(self) -> int:
         return int((self._postgres.home / "data" / "postmaster.pid").read_text().split()[0])
 
+    def program(self, name: str, *command: object, ready: tuple[int, str]) -> int:
+        """Start somebody else's server on the core of what is measured; gives its process."""
+        process = self._run(name, self.serving, *command)
+        _ready(*ready)
+        return process
+
     def _start(self, name: str, core: int, *command: object, environment: dict[str, str] | None = None) -> int:
+        return self._run(name, core, sys.executable, "-m", *command, environment=environment)
+
+    def _run(self, name: str, core: int, *command: object, environment: dict[str, str] | None = None) -> int:
         with (self.home / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *map(str, command)],
+                [*map(str, command)],
                 cwd=machine.ROOT,
                 stdout=log,
                 stderr=log,

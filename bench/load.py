@@ -3,7 +3,8 @@
     python -m bench.load   (one order per line on stdin, as JSON; one report per line on stdout)
 
 An order names the port, a file of ready requests (4-byte length before each), the number of connections and the
-seconds. Requests are drawn at random. An answer counts when its status is 200 and its body holds `holds`.
+seconds. Requests are drawn at random, or sent once each in order (`once`, with a count). An answer counts when its
+status is 200 and its body holds `holds`.
 """
 
 import asyncio
@@ -67,6 +68,7 @@ class Run:
 
     def __init__(self, order: dict[str, Any], requests: list[bytes]) -> None:
         self._requests = requests
+        self._once = order.get("once", False)
         self._holds = order["holds"].encode()
         self._until = float("inf")
         self._seconds, self._most = order["seconds"], order.get("count") or 10**12
@@ -94,8 +96,10 @@ class Run:
         return self._sent >= self._most or time.perf_counter() >= self._until
 
     def request(self) -> bytes:
-        """Any of the requests."""
+        """Any of the requests, or the next."""
         self._sent += 1
+        if self._once:
+            return self._requests[self._sent - 1]
         return self._requests[int(random.random() * len(self._requests))]  # noqa: S311  no secret
 
     def answered(self, answer: bytes, wait: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import authorisations, charts, report
+from bench import authorisations, charts, report, tokens
 
 _HERE = Path(__file__).resolve().parent
 _SHORT = {
@@ -38,7 +38,8 @@ def write(results: Mapping[str, Any]) -> None:
 
 def targets(results: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Every target that was measured, and whether it was met."""
-    return [*report.met(results), *authorisations.met(results.get("authorisations", {}))]
+    asked = (*authorisations.met(results.get("authorisations", {})), *tokens.met(results.get("tokens", {})))
+    return [*report.met(results), *asked]
 
 
 def _between(text: str, name: str, table: str) -> str:
@@ -59,6 +60,7 @@ def _tables(known: Mapping[str, Any]) -> dict[str, str]:
         ("decide", report.decisions),
         ("memory", report.memory),
         ("authorisations", authorisations.told),
+        ("tokens", tokens.told),
     ):
         if name in known:
             tables[name] = told(known[name])
