@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from audit.errors import AuditError, StoreUnavailable
 from audit.journal import Journal
 from audit.store import Store
+from consent.ageing import Ageing
 from consent.assistance import Assistance
 from consent.blind import BlindIndex
 from consent.codes import Codes
@@ -46,6 +47,7 @@ class Channels:
     mandates: Mandates
     assistance: Assistance
     reminders: Reminders
+    ageing: Ageing
 
     async def stop(self, number: str, *, now: int) -> int:
         """An SMS that says STOP arrived from this number; tells how much was taken back."""
@@ -63,6 +65,7 @@ class Channels:
         await self.assistance.settle(now=now)
         await self.mandates.settle(now=now)
         await self.reminders.round(now)
+        await self.ageing.round(now)
 
 
 def open_channels(
@@ -95,6 +98,7 @@ def open_channels(
             delay_ms=settings.assisted_delay_hours * _HOUR_MS,
         ),
         reminders=Reminders(store=store, authorisations=authorisations, contacts=contacts, messenger=carrier),
+        ageing=Ageing(store=store, authorisations=authorisations),
     )
 
 

@@ -1,0 +1,57 @@
+"""The clock ends what it must end, once, and nothing else."""
+
+from consent.ageing import Ageing
+from consent.states import KEPT_MS, LAPSE_MS, By
+
+from .conftest import AGENT, DAY, NOW, PERSON, asked
+
+DPO = By(kind="dpo", channel="page", actor="cd" * 16)
+
+
+async def state(side, id_, subject):
+    return (await side.authorisations.get(id_, subject=subject)).state
+
+
+async def turn(side, now) -> int:
+    side.clock.now = now
+    return await Ageing(store=side.store, authorisations=side.authorisations).round(now)
+
+
+async def request(side, subject, **changes):
+    made = await side.authorisations.request(subject, asked(**changes), by=AGENT, now=NOW)
+    return made.record.id
+
+
+async def test_a_request_nobody_answered_lapses_once(side):
+    """Not before its seven days are over."""
+    subject = await side.lea()
+    id_ = await request(side, subject)
+    assert await turn(side, NOW + LAPSE_MS - 1) == 0
+    assert [await turn(side, NOW + LAPSE_MS) for _ in range(2)] == [1, 0]
+    assert await state(side, id_, subject) == "lapsed"
+
+
+async def test_what_is_over_is_written_as_over_and_its_content_goes_after_four_years(side):
+    """Who, for what and the proof remain."""
+    subject = await side.lea()
+    id_ = await request(side, subject, valid_until=NOW + 40 * DAY)
+    fields = asked().fields
+    await side.authorisations.give(id_, subject=subject, fields=fields, by=PERSON, now=NOW)
+    assert await turn(side, NOW + 40 * DAY - 1) == 0
+    end = NOW + 40 * DAY
+    assert [await turn(side, end) for _ in range(2)] == [1, 0]
+    assert await state(side, id_, subject) == "expired"
+    assert await turn(side, end + KEPT_MS - 1) == 0
+    assert [await turn(side, end + KEPT_MS) for _ in range(2)] == [1, 0]
+    gone = await side.authorisations.get(id_, subject=subject)
+    assert (gone.state, gone.fields, gone.requested) == ("tombstoned", frozenset(), frozenset())
+
+
+async def test_what_is_kept_for_a_dispute_stays(side):
+    """Whatever its age."""
+    subject = await side.lea()
+    id_ = await request(side, subject, valid_until=NOW + DAY)
+    await side.authorisations.give(id_, subject=subject, fields=asked().fields, by=PERSON, now=NOW)
+    await turn(side, NOW + DAY)
+    await side.authorisations.hold(id_, subject=subject, by=DPO, now=NOW + DAY)
+    assert await turn(side, NOW + DAY + KEPT_MS) == 0
