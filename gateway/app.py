@@ -57,6 +57,7 @@ def build_app(services: Services) -> Edge:
     router = Router(
         routes=[
             Route("/v1/exchanges", PostExchange(), methods=["POST"]),
+            *oauth_routes(services.server),
             Route("/v1/subjects", post_subject, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
             Route("/v1/authorisation-requests/{id}", get_request, methods=["GET"]),
@@ -64,7 +65,6 @@ def build_app(services: Services) -> Edge:
             *answer_routes(),
             *record_routes(),
             Route("/v1/catalogue", get_catalogue, methods=["GET"]),
-            *oauth_routes(services.server),
             *webhook_routes(),
             *log_routes(),
             Route("/witness/add-checkpoint", post_checkpoint, methods=["POST"]),
