@@ -102,7 +102,7 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         {"org": forms.slug, "actor": forms.actor, "key": forms.public_key, "signature": forms.signature},
     ),
     "rights.staged": Event(
-        {"request": forms.hex128, "stage": one_of("identity_checked", "collected")},
+        {"request": forms.hex128, "stage": one_of("identity_checked", "collected", "sent", "extended", "answered", "refused")},
         {"org": forms.slug, "actor": forms.actor},
         subject="allowed",
     ),

@@ -15,8 +15,10 @@ Refuses a folder that is not empty, and to write anything others can read.
 """
 
 import hashlib
+import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,29 @@ class ArchiveRefused(Exception):  # noqa: N818  the command ends, with a sentenc
 
 def write_archive(folder: Path, content: Mapping[str, Any], proof: Mapping[str, Any], teller: Teller) -> None:
     """Write every file, the sums last."""
+    files = files_of(content, proof, teller)
+    require_empty(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, data in files.items():
+            handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+    except OSError:
+        raise ArchiveRefused(f"{folder} cannot be written") from None
+
+
+def pack(content: Mapping[str, Any], proof: Mapping[str, Any], teller: Teller) -> bytes:
+    """The same files as one ZIP, in memory."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files_of(content, proof, teller).items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def files_of(content: Mapping[str, Any], proof: Mapping[str, Any], teller: Teller) -> dict[str, bytes]:
+    """Every file by name, the sums last."""
     files = {
         "archive.json": _json(content),
         "portable.json": _json(portable(content)),
@@ -53,15 +78,7 @@ def write_archive(folder: Path, content: Mapping[str, Any], proof: Mapping[str, 
         files[f"{name}.html"] = page.render(story, other=_OTHER[lang]).encode()
         files[f"{name}.pdf"] = pdf.render(story)
     files[SUMS] = "".join(f"{_sum(data)}  {name}\n" for name, data in sorted(files.items())).encode()
-    require_empty(folder)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, data in files.items():
-            handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-    except OSError:
-        raise ArchiveRefused(f"{folder} cannot be written") from None
+    return files
 
 
 def require_empty(folder: Path) -> None:

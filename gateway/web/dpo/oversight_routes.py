@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from gateway.web.dpo import policies, registers
+from gateway.web.dpo import breach, policies, registers, requests
 
 _GET, _POST = ["GET"], ["POST"]
 
@@ -20,4 +20,12 @@ def oversight_routes() -> list[Route]:
         Route(draft, policies.get_policy, methods=_GET),
         Route(f"{draft}/sign", policies.post_sign, methods=_POST),
         Route(f"{draft}/activate", policies.post_activate, methods=_POST),
+        Route("/dpo/rights", requests.get_requests, methods=_GET),
+        Route("/dpo/rights/{id}", requests.get_request, methods=_GET),
+        Route("/dpo/rights/{id}", requests.post_request, methods=_POST),
+        Route("/dpo/rights/{id}/archive.zip", requests.get_archive, methods=_GET),
+        Route("/dpo/rights/{id}/letter", requests.get_letter, methods=_GET),
+        Route("/dpo/breach", breach.get_breach, methods=_GET),
+        Route("/dpo/breach/notice", breach.get_notice, methods=_GET),
+        Route("/dpo/breach/persons", breach.post_persons, methods=_POST),
     ]
