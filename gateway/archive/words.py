@@ -81,6 +81,7 @@ EVENTS: Mapping[str, Words] = {
         "The detail of the sharing with {org} was erased. Its time had passed.",
     ),
     "rights.requested": ("Vous avez fait une demande : {right}.", "You made a request: {right}."),
+    "rights.staged": ("Votre demande avance.", "Your request is being dealt with."),
     "rights.sent": ("{org} a reçu votre demande : {right}.", "{org} was sent your request: {right}."),
     "rights.extended": (
         "La réponse à votre demande prendra plus de temps : {right}.",
