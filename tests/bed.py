@@ -75,7 +75,13 @@ class Bed:
     """People whom nobody has linked yet, where a test module set them aside."""
 
     async def partner(
-        self, name: str, *, scopes: Sequence[str] | None = None, batch_jobs: Sequence[str] = (), binding: str = "bearer"
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        batch_jobs: Sequence[str] = (),
+        binding: str = "bearer",
+        **more: Any,
     ) -> None:
         """Register an institution of the catalogue as a partner, with a key of its own."""
         self.keys[name] = new_key(f"{name}-1")
@@ -87,6 +93,7 @@ class Bed:
             binding=binding,
             scopes=scopes or self.services.server.scopes_supported,
             batch_jobs=batch_jobs,
+            **more,
         )
 
     async def token(
