@@ -68,6 +68,7 @@ class Pages:
             paris=lambda at: moments.paris(at, lang),
             day=lambda at: moments.day(at, lang),
             utc=moments.utc,
+            initial=lambda text: text[:1].upper() + text[1:],  # `capitalize` would lower the rest: RSA, CAF
             said=lambda words: words[lang] if isinstance(words, Mapping) else words[lang == "en"],
         )
         environment.globals.update(

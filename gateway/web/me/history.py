@@ -19,9 +19,9 @@ from policies.catalogue import Catalogue
 
 PAGE = 20
 OUTCOMES: Mapping[str, tuple[str, str]] = {
-    "seen": ("a vu", "saw"),
-    "refused": ("a demandé. La réponse a été non", "asked. The answer was no"),
-    "nothing": ("a demandé. Rien n'est parti", "asked. Nothing left"),
+    "seen": ("A vu vos informations.", "Saw your information."),
+    "refused": ("A demandé. La réponse a été non.", "Asked. The answer was no."),
+    "nothing": ("A demandé. Rien n'est parti.", "Asked. Nothing left."),
 }
 _FEW = 6
 _LONGEST_MONTHS = 36

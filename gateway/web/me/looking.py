@@ -95,7 +95,7 @@ def reduced(how: str) -> tuple[str, str] | None:
     if kind == "predicate":
         operator, _, bound = rest.partition(":")
         fr, en = _COMPARED.get(operator, ("{}", "{}"))
-        return (f"oui ou non, à la question : {fr.format(bound)} ?", f"yes or no, to: {en.format(bound)}?")
+        return (f"seulement oui ou non : {fr.format(bound)} ?", f"only yes or no: {en.format(bound)}?")
     if kind == "truncate":
         return _CUT.get(rest, ("une partie seulement", "a part only"))
     if kind in {"generalise", "mask", "pseudonymise"}:

@@ -130,7 +130,7 @@ def test_values_are_written_as_people_write_them(value: object, fr: str, en: str
     [
         ("", None), ("clear", None), ("generalise:band:50", "une valeur arrondie"),
         ("mask:last:4", "une partie cachée"),
-        ("predicate:lt:800", "oui ou non, à la question : moins de 800 ?"), ("pseudonymise", "un code à la place"),
+        ("predicate:lt:800", "seulement oui ou non : moins de 800 ?"), ("pseudonymise", "un code à la place"),
         ("truncate:commune", "la commune seulement"), ("truncate:month", "le mois seulement"),
         ("truncate:week", "une partie seulement"),
     ],
