@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from audit import forms
 from audit.event import Event
-from audit.forms import Form, list_of, one_of
+from audit.forms import Form, list_of, map_of, one_of
 
 _PERSON = one_of("subject", "representative")
 _ROLE = one_of("beneficiary", "professional", "dpo", "operator")
@@ -111,4 +111,31 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         {"alert": forms.hex128, "rule": forms.code, "verdict": one_of("seen", "normal", "incident")},
         {"org": forms.slug, "actor": forms.actor},
     ),
+    # a token is named by half the SHA-256 of its jti: whoever holds the token finds its entry, nobody makes one from it
+    "token.issued": Event(
+        {
+            "org": forms.slug,
+            "token": forms.hex128,
+            "grant": one_of("client_credentials", "token_exchange", "authorization_code"),
+            "scopes": list_of(forms.scope),
+            "binding": one_of("bearer", "dpop", "mtls"),
+            "until": forms.time,
+        },
+        {
+            "actor": forms.actor,
+            "through": list_of(forms.slug),
+            "parent": forms.hex128,
+            "authorisation": forms.hex128,  # of a person who was there
+        },
+    ),
+    "token.refused": Event(
+        {
+            "org": forms.slug,
+            "endpoint": one_of("token", "introspection", "revocation", "pushed_request"),
+            "reason": forms.code,
+        }
+    ),
+    "token.revoked": Event({"org": forms.slug, "token": forms.hex128, "until": forms.time}, {"actor": forms.actor}),
+    # what nobody signed for, counted: whoever shouts cannot fill the journal
+    "token.noise": Event({"since": forms.time, "until": forms.time, "counts": map_of(forms.code, forms.count)}),
 }

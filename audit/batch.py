@@ -16,9 +16,9 @@ Change: TypeAlias = Callable[[Connection, int], None]
 class Draft:
     """An entry somebody asks to append.
 
-    `subject` and `guard` mean something to the gate only. `change` runs in the entry's transaction, with the
-    entry's index; it may run again, so it must do nothing but SQL. `seal` is stored beside the entry, erasable.
-    `release` marks an entry after which data leaves.
+    `subject`, `guard` and `token` (the credential it was asked with) mean something to the gate only. `change` runs in
+    the entry's transaction, with the entry's index; it may run again, so it must do nothing but SQL. `seal` is stored
+    beside the entry, erasable. `release` marks an entry after which data leaves.
     """
 
     type: str
@@ -29,6 +29,19 @@ class Draft:
     change: Change | None = field(default=None, repr=False)
     seal: bytes | None = field(default=None, repr=False)
     release: bool = False
+    token: object | None = field(default=None, repr=False)
+
+
+class Docket(list[Draft]):
+    """The drafts a gate judges.
+
+    `alone` tells that no other process has written to the log since this journal's last durable batch: what the gate
+    knew of the log then is still all there is to know.
+    """
+
+    def __init__(self, drafts: Iterable[Draft], *, alone: bool = False) -> None:
+        super().__init__(drafts)
+        self.alone = alone
 
 
 Moved: TypeAlias = tuple[Update, Mapping[str, Any]]

@@ -58,6 +58,7 @@ class Journal:
         self._closing = False
         self._held: AuditError | None = None
         self._latest = 0
+        self._end: int | None = None
 
     async def start(self) -> None:
         """Check the database's durability and what it holds, create the log when empty, begin to batch."""
@@ -147,6 +148,7 @@ class Journal:
             now=self._clock(),
             max_unpublished_ms=self._max_unpublished_ms,
             witnesses=self._witnesses,
+            end=self._end,
         )
         try:
             outcomes: Outcomes = await self._store.write(work)
@@ -155,6 +157,8 @@ class Journal:
             for position in range(len(batch)):
                 outcomes[position] = JournalUnavailable("the entry is not known to be written")
                 outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
+        written = [outcome.index for outcome in outcomes.values() if isinstance(outcome, Appended)]
+        self._end = max(written) + 1 if written else self._end
         for position, (_, future) in enumerate(batch):
             outcome = outcomes[position]
             if future.done():

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from audit import canonical, shards, tiles
 from audit.attested import Deadline
-from audit.batch import Appended, Batch, Draft, Gate, Moved, Ruling
+from audit.batch import Appended, Batch, Docket, Draft, Gate, Moved, Ruling
 from audit.errors import EntryInvalid, EntryTooLarge, JournalInconsistent, ReleaseStopped
 from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
@@ -79,8 +79,9 @@ def write_batch(
     now: int,
     max_unpublished_ms: int,
     witnesses: Deadline | None = None,
+    end: int | None = None,
 ) -> Outcomes:
-    """Append what may be appended."""
+    """Append what may be appended; `end` is where this journal's last durable batch ended."""
     head, waiting_since = shards.locked(connection)  # 1
     shard = shards.turn(connection, head, base=base, now=now)
     releases = [position for position, one in enumerate(batch) if one.draft.release]  # 2
@@ -92,7 +93,7 @@ def write_batch(
         if late
     }
     position = shard.first + shard.size
-    settled, moved = _settle(connection, batch, outcomes, gate=gate, position=position)  # 3, 4
+    settled, moved = _settle(connection, batch, outcomes, gate=gate, position=position, alone=position == end)  # 3, 4
     if settled:
         written = _write(connection, settled, moved, shard=shard, now=now)  # 5, 6
         for index, one in enumerate(settled, position):
@@ -101,12 +102,12 @@ def write_batch(
 
 
 def _settle(
-    connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, position: int
+    connection: Connection, batch: Sequence[Prepared], outcomes: Outcomes, *, gate: Gate, position: int, alone: bool
 ) -> tuple[list[_Settled], Moved | None]:
     """Give what passed, and what the gate left to write: with changes it is written already, before them."""
     while pending := [position for position in range(len(batch)) if position not in outcomes]:
         undo = connection.begin_nested() if any(batch[position].draft.change for position in pending) else None
-        settled, refused, moved = _pass_gate(connection, batch, pending, gate)
+        settled, refused, moved = _pass_gate(connection, batch, pending, gate, alone=alone)
         if undo is None:
             outcomes.update(refused)
             return settled, moved
@@ -123,9 +124,9 @@ def _settle(
 
 
 def _pass_gate(
-    connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate
+    connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate, *, alone: bool
 ) -> tuple[list[_Settled], Outcomes, Moved | None]:
-    answers = gate(connection, [batch[position].draft for position in pending])
+    answers = gate(connection, Docket((batch[position].draft for position in pending), alone=alone))
     if len(answers) != len(pending):
         raise JournalInconsistent("the gate must answer for each draft")
     settled: list[_Settled] = []

@@ -19,6 +19,7 @@ from consent.states import By
 from gateway.authorisations import Asked, ask
 from gateway.database import open_database
 from gateway.oauth.client import ClientKey, new_key, request_token
+from gateway.oauth.revocation import TokenRef
 from gateway.oauth.tokens import Professional
 from gateway.oauth.verification import Caller
 from gateway.partners import register
@@ -94,7 +95,9 @@ async def _populate(settings: Settings, people: int) -> Population:
         scopes = [name for name in services.server.scopes_supported if name.startswith("data:")]
         asking = [*scopes, "authorisations:request", "authorisations:answer"]
         partner = await register(services, name=PARTNER, siret=SIRET, jwks=key.jwks(), scopes=asking, binding="bearer")
-        caller = Caller(partner=partner, scopes=frozenset(asking), actor=LISE, token_id=_KID)
+        caller = Caller(
+            partner=partner, scopes=frozenset(asking), actor=LISE, vouching=partner.id, token=TokenRef((_KID,), 0)
+        )
         numbers = iter(range(people))
         pseudonyms: dict[str, list[str]] = {purpose: [] for purpose in GIVEN}
 

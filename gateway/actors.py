@@ -55,7 +55,7 @@ def acting(caller: Caller, *, batch_job: str | None, key: bytes) -> Acting:
         raise Refusal("batch_job_unknown")
     return Acting(
         facts=Actor(kind="professional", role=person.role, assurance=_ASSURANCES.get(person.acr or "", person.acr)),
-        tag=actor_tag(key, partner.id, person.id),
+        tag=actor_tag(key, caller.vouching, person.id),
         ask=AskActor(id=person.id, family_name=person.family_name, given_name=person.given_name),
     )
 

@@ -40,6 +40,7 @@ def build_app(services: Services) -> Edge:
             running.append(asyncio.create_task(services.witnessing.run(services.clock), name="witnesses"))
         if services.timestamping is not None:
             running.append(asyncio.create_task(services.timestamping.run(services.clock), name="timestamps"))
+        running.append(asyncio.create_task(services.server.ledger.run(services.clock), name="tokens"))
         running.append(asyncio.create_task(drop_keys(services), name="erased"))
         running.append(asyncio.create_task(services.signals.run(services.clock), name="signals"))
         running.append(asyncio.create_task(run_channels(services.channels, services.clock), name="channels"))

@@ -84,7 +84,7 @@ async def exchange(
     subject = SubjectRef(person.subject, person.key)
     decided = _decided(case, decision, person)
     appended = await services.journal.append(  # d
-        Draft(type="exchange.decided", members=decided, time=now, subject=subject)
+        Draft(type="exchange.decided", members=decided, time=now, subject=subject, token=caller.token)
     )
     line.update(purpose=wanted.purpose, decision=decided["decision"], entry=appended.index)
     if not decision.granted:
@@ -99,7 +99,9 @@ async def exchange(
     outcome: dict[str, Json] = {**common, "states": states, "catalogue": decision.catalogue}
     if not answer.tells(states):
         members = {**outcome, "reason": "sources_unavailable"}
-        await services.journal.append(Draft(type="exchange.undelivered", members=members, time=later, subject=subject))
+        await services.journal.append(
+            Draft(type="exchange.undelivered", members=members, time=later, subject=subject, token=caller.token)
+        )
         if "unavailable" not in states.values():  # the sources had none of it: the same answer as for a hidden field
             raise Refusal("exchange_denied", reasons=sorted(set(hidden.values())), entry=appended.index)
         raise Refusal("sources_unavailable", retry_after=answer.retry_after(fetched), entry=appended.index)
@@ -114,6 +116,7 @@ async def exchange(
             change=wanted.repeat.count if wanted.repeat else None,
             seal=_sealed(person, minimised, seed, ref=ref),
             release=True,
+            token=caller.token,
         )
     )
     line["release"] = released.index
@@ -148,7 +151,9 @@ async def _identify(services: Services, case: _Case, *, now: int) -> Snapshot:
             "decision": "deny",
             "denials": {"person_unknown": list(case.fields)},
         }
-        await services.journal.append(Draft(type="exchange.decided", members=members, time=now))
+        await services.journal.append(
+            Draft(type="exchange.decided", members=members, time=now, token=case.caller.token)
+        )
         raise
 
 

@@ -30,7 +30,7 @@ class Readings:
 
     async def note(self, caller: Caller, *, origin: str, index: int) -> None:
         """Make sure that the journal says this caller reads the span of this entry."""
-        key = (caller.token_id, origin, index // SPAN)
+        key = (caller.token.names[0], origin, index // SPAN)
         task = self._known.get(key)
         if task is None:
             task = self._known[key] = asyncio.create_task(self._append(caller, origin, index // SPAN))

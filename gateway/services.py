@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from consent.rights import Rights
 from consent.said import SaidWords
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
+from gateway.actors import actor_tag
 from gateway.catalogues.activation import Activations
 from gateway.catalogues.bundles import digest_in_force, newest
 from gateway.catalogues.bundles import read as read_catalogue
@@ -38,12 +40,15 @@ from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
+from gateway.oauth.gate import TokenGate
 from gateway.oauth.key_client import KeyClient
 from gateway.oauth.keys import TokenKeys
+from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners
-from gateway.oauth.presence import nothing_to_take_back, presence_of
+from gateway.oauth.presence import presence_of
 from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.replay import UsedTokens
+from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
 from gateway.officers import read_officers
@@ -143,7 +148,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         await reapply(store, key_store, vault)
         journal = Journal(
             store,
-            gate=Gate(clock, newest()),
+            gate=TokenGate(Gate(clock, newest()), clock=clock),
             origin=settings.origin,
             clock=clock,
             max_unpublished_ms=settings.max_unpublished_seconds * 1000,
@@ -155,9 +160,11 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         stack.push_async_callback(key_client.close)
         published = PublishedKeys(key_client.fetch, stale_ms=settings.partner_keys_stale_hours * 3_600_000)
         stack.push_async_callback(published.close)
-        partners, used = Partners(store, published=published), UsedTokens(store)
+        partners, used, revoked = Partners(store, published=published), UsedTokens(store), RevokedTokens(store)
         stack.push_async_callback(used.close)
+        stack.push_async_callback(revoked.close)
         tokens = TokenKeys(secrets.tokens.current)
+        ledger = Ledger(journal, store, tag=partial(actor_tag, secrets.actors))
         senders = open_possession(settings, secrets, used)
         blind = BlindIndex(secrets.blind)
         people = People(store=store, journal=journal, vault=vault, blind=blind)
@@ -245,10 +252,12 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 partners=partners,
                 used=used,
                 senders=senders,
+                revoked=revoked,
+                ledger=ledger,
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
-                presence=presence_of(store, catalogue, authorisations, revoke=nothing_to_take_back),
+                presence=presence_of(store, catalogue, authorisations, revoke=ledger.take_back),
             ),
             verifier=Verifier(
                 issuer=settings.public_url,
@@ -256,6 +265,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 keys=tokens,
                 partners=partners,
                 senders=senders,
+                revoked=revoked,
             ),
             sessions=sessions,
             entrance=open_entrance(

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import idempotency
 from gateway.api.requests import Body, Person, idempotency_key, parse, read_body
 from gateway.exchange import Wanted, exchange
+from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
@@ -40,8 +41,24 @@ class PostExchange:
         services: Services = scope["services"]
         line: dict[str, Any] = scope["line"]
         now = services.clock()
-        caller = await services.verifier.caller(scope, now)
+        caller = await services.verifier.presented(scope, now)
         line["partner"] = caller.partner.id
+        try:
+            body = orjson.dumps(await self._exchange(scope, receive, services, caller, now=now))
+        except BearerInvalid as ended:  # the journal's word, which knows nothing of schemes
+            ended.scheme = caller.scheme
+            raise
+        except Exception:
+            if "entry" not in line:  # the journal has not looked at the token: no refusal either before somebody has
+                await services.verifier.still(caller)
+            raise
+        size = (b"content-length", b"%d" % len(body))
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, size]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _exchange(
+        self, scope: Scope, receive: Receive, services: Services, caller: Caller, *, now: int
+    ) -> dict[str, Any]:
         headers = Headers(raw=scope["headers"])
         raw = await read_body(headers, receive)
         asked = parse(ExchangeRequest, raw)
@@ -60,10 +77,7 @@ class PostExchange:
             batch_job=asked.batch_job,
             repeat=repeat or None,
         )
-        body = orjson.dumps(await exchange(services, caller, wanted, now=now, line=line))
-        size = (b"content-length", b"%d" % len(body))
-        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, size]})
-        await send({"type": "http.response.body", "body": body})
+        return await exchange(services, caller, wanted, now=now, line=scope["line"])
 
 
 def _named(asked: ExchangeRequest, caller: Caller) -> tuple[str | None, str | None]:

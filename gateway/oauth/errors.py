@@ -4,6 +4,8 @@ OAuthFailure
 ├── TokenRequestRefused      the token endpoint answers it in the form of RFC 6749 §5.2
 ├── JwtRefused               a JWT broke a rule; the endpoint turns it into one of the others
 ├── CertificateRefused       a client certificate broke a rule; idem
+├── IdUsed                   a one-time id was used before; idem
+├── EndedBefore              what was to be ended was over already; idem
 ├── BearerRefused            the API answers it with a challenge: these are in `challenges.py`
 ├── PartnerRefused           a registration that cannot be made
 │   ├── PartnerInvalid
@@ -127,6 +129,22 @@ class JwtRefused(OAuthFailure):
         self.fault = fault
 
 
+class IdUsed(OAuthFailure):
+    """The one-time id of what came in this parameter was used before."""
+
+    code = "id_used"
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+
+
+class EndedBefore(OAuthFailure):
+    """A second revocation of the same token: nothing is written."""
+
+    code = "ended_before"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One line of the table: what the client reads."""
@@ -187,6 +205,9 @@ REFUSALS: dict[str, Refusal] = {
     "details_fields": Refusal("invalid_authorization_details", 400, "fields are not open to this client and purpose"),
     "details_duration": Refusal("invalid_authorization_details", 400, "duration must be P1D to the catalogue's own"),
     "details_scope": Refusal("invalid_scope", 400, "scope must name the datasets asked for, each registered"),
+    "token_missing": Refusal("invalid_request", 400, "token is missing"),
+    "token_type": Refusal("unsupported_token_type", 400, "only access tokens of this server can be revoked"),
+    "ended": Refusal("invalid_request", 400, "the client, or the token it exchanges, was taken back meanwhile"),
     "store": Refusal("temporarily_unavailable", 503, "try again in a moment"),
     "server": Refusal("server_error", 500, "unexpected error"),
 }
@@ -207,6 +228,16 @@ class TokenRequestRefused(OAuthFailure):
         self.detail = detail
         self.refusal = refusal
         self.code = refusal.error
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the answer."""
+        return self.refusal.status
+
+    @property
+    def replay(self) -> bool:
+        """Whether something came a second time: then the sender need not be who signed it."""
+        return self.detail.endswith(f".{Fault.REPLAYED}")
 
 
 def refused(detail: str, more: str = "") -> TokenRequestRefused:

@@ -10,8 +10,9 @@ from urllib.parse import unquote_plus
 from starlette.types import Receive, Scope
 
 from gateway.oauth.dpop import Proof
-from gateway.oauth.errors import refused
+from gateway.oauth.errors import Fault, JwtRefused, refused
 from gateway.oauth.partners import Partner
+from gateway.oauth.replay import OneTime, one_time
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.tokens import Delegation
 
@@ -31,7 +32,11 @@ class ClientGone(Exception):  # noqa: N818  not an error: nobody is left to answ
 
 @dataclass(slots=True)
 class Attempt:
-    """One request on its way through the steps; each step reads what the ones before it have filled in."""
+    """One request on its way through the steps; each step reads what the ones before it have filled in.
+
+    `one_time` holds the ids that must work once and are not used up yet: by `client_authentication.use_up`, or by the
+    entry of the journal that says what came of the request (`ledger.py`).
+    """
 
     server: AuthorizationServer
     scope: Scope = field(repr=False)
@@ -47,8 +52,23 @@ class Attempt:
     delegation: Delegation | None = field(default=None, repr=False)
     present: "Present | None" = field(default=None, repr=False)
     token_id: str | None = None
+    one_time: list[OneTime] = field(default_factory=list, repr=False)
     answer: dict[str, Any] = field(default_factory=dict, repr=False)
     answer_headers: dict[str, str] = field(default_factory=dict, repr=False)
+    signed_answer: str | None = field(default=None, repr=False)
+    media_type: str = "application/json"
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the client has proved who it is: `client` is filled in."""
+        return hasattr(self, "client")
+
+    def once(self, parameter: str, *, sender: str, jti: str, expires_at: int) -> None:
+        """Let the id of what came in this parameter, good until then (ms), work once for whoever signed it."""
+        one = one_time(partner=sender, jti=jti, expires_at=expires_at, parameter=parameter)
+        if any(one.key == other.key for other in self.one_time):
+            raise JwtRefused(Fault.REPLAYED)
+        self.one_time.append(one)
 
     def headers(self, name: bytes) -> list[bytes]:
         """All values of a header: the first of several is not a choice we make."""

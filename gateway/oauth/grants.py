@@ -8,7 +8,7 @@ the client can always sign again.
 
 from collections.abc import Awaitable, Callable
 
-from gateway.oauth import presence, professionals
+from gateway.oauth import client_authentication, presence, professionals
 from gateway.oauth.dpop import same_address
 from gateway.oauth.errors import JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
@@ -78,10 +78,18 @@ async def _token_exchange(attempt: Attempt) -> None:
     attempt.answer["issued_token_type"] = ACCESS_TOKEN
 
 
+async def _code(attempt: Attempt) -> None:
+    await client_authentication.use_up(attempt)  # a request sent again must not use up a code
+    await presence.exchange_code(attempt)
+
+
 GRANTS: dict[str, Callable[[Attempt], Awaitable[None]]] = {
     CLIENT_CREDENTIALS: _client_credentials,
     TOKEN_EXCHANGE: _token_exchange,
-    presence.GRANT: presence.exchange_code,
+    presence.GRANT: _code,
 }
+
+NAMES = {CLIENT_CREDENTIALS: "client_credentials", TOKEN_EXCHANGE: "token_exchange", presence.GRANT: presence.GRANT}
+"""The grants as the journal names them."""
 
 STEPS = (choose_grant, check_scope, check_target, run_grant)

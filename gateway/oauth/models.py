@@ -40,6 +40,14 @@ used_jti = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
 
+revoked = sa.Table(
+    "oauth_revoked",
+    metadata,
+    sa.Column("what", sa.String(64), primary_key=True),  # a token's name, or `partner:` and an id
+    sa.Column("until", sa.BigInteger, nullable=False, index=True),  # what was issued until then is over (ms)
+    sa.Column("entry", sa.BigInteger, nullable=False, index=True),  # place in the journal: what is newer than what
+)
+
 
 # A request a partner pushed (RFC 9126), and what becomes of it until its code is exchanged. Neither the request's
 # secret nor the code is kept: their digests are. `subject` is who signed in; whoever comes second is refused.

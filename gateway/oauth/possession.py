@@ -14,7 +14,7 @@ from gateway.oauth.errors import Fault, JwtRefused
 from gateway.oauth.nonces import Nonces
 from gateway.oauth.replay import UsedTokens
 
-_OF_PROOFS = "dpop:"  # no id of a partner holds a colon
+OF_PROOFS = "dpop:"  # no id of a partner holds a colon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,7 @@ class Possession:
 
     async def use(self, proof: Proof, now: int) -> None:
         """Use the proof, once over all processes; `JwtRefused` when it was, `StoreUnavailable` when nobody knows."""
-        jti = f"{proof.jkt}.{proof.jti}"  # a thumbprint has one length: no two pairs look alike
-        if not await self.used.claim(partner=_OF_PROOFS, jti=jti, expires_at=proof.expires_at, now=now):
+        if not await self.used.claim(partner=OF_PROOFS, jti=name(proof), expires_at=proof.expires_at, now=now):
             raise JwtRefused(Fault.REPLAYED)
 
     def new_nonce(self, proof: Proof | None, now: int) -> str | None:
@@ -50,3 +49,8 @@ class Possession:
             return None
         age = None if proof is None else proof.nonce_age
         return self.nonces.new(now) if age is None or 2 * age > self.nonces.life else None
+
+
+def name(proof: Proof) -> str:
+    """Its jti with its key's thumbprint, which has one length: no two pairs look alike."""
+    return f"{proof.jkt}.{proof.jti}"

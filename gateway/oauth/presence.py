@@ -28,8 +28,8 @@ from gateway.oauth.flows import Flow, Flows
 from gateway.oauth.form import Attempt
 from policies.catalogue import Catalogue
 
-Revoke = Callable[[str, int, int], Awaitable[None]]
-"""Takes a token back: its id, its end and now, in milliseconds."""
+Revoke = Callable[[str, str, int, int], Awaitable[None]]
+"""Takes a token back: its partner, its id, its end and now, in milliseconds."""
 
 CODE = "code"
 GRANT = "authorization_code"
@@ -60,10 +60,6 @@ class Presence:
     catalogue: Catalogue
     standing: Callable[[str, SubjectId], Awaitable[tuple[Record, Pseudonym | None]]]
     revoke: Revoke
-
-
-async def nothing_to_take_back(_token: str, _until: int, _now: int) -> None:
-    """Where tokens cannot be taken back: they end by themselves, and what they open is decided each time."""
 
 
 def presence_of(store: Store, catalogue: Catalogue, authorisations: Authorisations, *, revoke: Revoke) -> Presence:
@@ -165,4 +161,4 @@ async def _present(presence: Presence, flow: Flow, now: int) -> Present:
 
 async def _take_back(presence: Presence, flow: Flow, now: int) -> None:
     if flow.token is not None and flow.token_until is not None and flow.token_until > now:
-        await presence.revoke(flow.token, flow.token_until, now)
+        await presence.revoke(flow.partner, flow.token, flow.token_until, now)

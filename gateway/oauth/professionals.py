@@ -35,8 +35,7 @@ async def accept(attempt: Attempt) -> Delegation:
     expires_at = claims.check_dates(assertion.claims, now_seconds=attempt.now // 1000, longest=MAX_LIFETIME_SECONDS)
     jti = claims.token_id(assertion.claims)
     delegation = _read(assertion.claims)
-    if not await attempt.server.used.claim(partner=client.id, jti=jti, expires_at=expires_at * 1000, now=attempt.now):
-        raise JwtRefused(Fault.REPLAYED)
+    attempt.once(PARAMETER, sender=client.id, jti=jti, expires_at=expires_at * 1000)
     return delegation
 
 

@@ -11,7 +11,6 @@ from gateway.oauth import client_authentication, details, form, pkce, sender_con
 from gateway.oauth.errors import refused
 from gateway.oauth.flows import PUSHED_SECONDS, Pushed
 from gateway.oauth.form import Attempt
-from gateway.oauth.token_endpoint import TokenEndpoint
 
 _STATE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -87,12 +86,6 @@ STEPS = (
     check_redirect_uri,
     check_words,
     sender_constraint.use_proof,
+    client_authentication.use_up,
     keep,
 )
-
-
-class PushedEndpoint(TokenEndpoint):
-    """The endpoint; it answers every fault in the form of the token endpoint (RFC 9126 §2.3)."""
-
-    steps = STEPS
-    status = 201

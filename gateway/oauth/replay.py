@@ -27,9 +27,23 @@ Key = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class OneTime:
+    """An id that works once, until when it is kept (ms), and the parameter it came in."""
+
     key: Key
     keep_until: int
+    parameter: str
+
+
+def one_time(*, partner: str, jti: str, expires_at: int, parameter: str) -> OneTime:
+    """The id of a token of this partner that expires then (ms)."""
+    digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
+    return OneTime((partner, digest), expires_at + _KEPT_AFTER_EXPIRY, parameter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    one: OneTime
     now: int
     answer: asyncio.Future[bool] = field(repr=False)
 
@@ -48,9 +62,12 @@ class UsedTokens:
 
         Raises `StoreUnavailable` when the database does not say so: the token must then not be accepted.
         """
+        return await self.use(one_time(partner=partner, jti=jti, expires_at=expires_at, parameter=""), now=now)
+
+    async def use(self, one: OneTime, *, now: int) -> bool:
+        """See `claim`."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        key = (partner, hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest())
-        self._waiting.append(_Claim(key, expires_at + _KEPT_AFTER_EXPIRY, now, answer))
+        self._waiting.append(_Claim(one, now, answer))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_waiting())
         return await answer
@@ -70,7 +87,7 @@ class UsedTokens:
             self._writer = None
 
     async def _write(self, batch: Sequence[_Claim]) -> None:
-        rows = {claim.key: claim.keep_until for claim in batch}
+        rows = {claim.one.key: claim.one.keep_until for claim in batch}
         try:
             fresh = await self._store.write(lambda connection: use(connection, rows))
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
@@ -79,8 +96,8 @@ class UsedTokens:
                     claim.answer.set_exception(error)
             return
         for claim in batch:
-            first = claim.key in fresh
-            fresh.discard(claim.key)
+            first = claim.one.key in fresh
+            fresh.discard(claim.one.key)
             if not claim.answer.done():
                 claim.answer.set_result(first)
 

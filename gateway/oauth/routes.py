@@ -1,6 +1,6 @@
 """Addresses of the authorization server, as plain Starlette routes the composition root puts into its table.
 
-Introspection and revocation will be added to `routes` and to `metadata`. The authorization endpoint is a page
+The authorization endpoint is a page
 (`gateway/web/`).
 """
 
@@ -13,11 +13,13 @@ from starlette.routing import Route
 
 from gateway.oauth import details, pkce, presence, resource
 from gateway.oauth.client_authentication import METHOD
+from gateway.oauth.endpoint import Endpoint
 from gateway.oauth.grants import GRANTS
 from gateway.oauth.jose import ALGORITHMS
-from gateway.oauth.pushed import PushedEndpoint
+from gateway.oauth.pushed import STEPS as PUSHED
+from gateway.oauth.revocation_endpoint import STEPS as REVOCATION
 from gateway.oauth.server import AuthorizationServer
-from gateway.oauth.token_endpoint import TokenEndpoint
+from gateway.oauth.token_endpoint import STEPS as TOKEN
 
 _CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is published at least this long before use
 
@@ -27,6 +29,7 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
     document: dict[str, Any] = {
         "issuer": server.issuer,
         "token_endpoint": server.token_endpoint,
+        "revocation_endpoint": f"{server.issuer}/oauth/revoke",
         "jwks_uri": server.jwks_uri,
         "grant_types_supported": [name for name in GRANTS if server.presence or name != presence.GRANT],
         "response_types_supported": [],
@@ -35,6 +38,8 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": server.possession.certificates.expected,
         "protected_resources": [server.resource],
+        "revocation_endpoint_auth_methods_supported": [METHOD],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
     }
     if server.scopes_supported:
         document["scopes_supported"] = sorted(server.scopes_supported)
@@ -70,9 +75,11 @@ def routes(server: AuthorizationServer) -> list[Route]:
     async def protected(_request: Request) -> Response:
         return Response(orjson.dumps(resource.metadata(server)), headers=_CACHE, media_type="application/json")
 
+    pushed = Endpoint(server, PUSHED, name="pushed_request", status=201)
     return [
-        Route("/oauth/token", TokenEndpoint(server), name="oauth_token"),
-        *([Route("/oauth/par", PushedEndpoint(server), name="oauth_par")] if server.presence else []),
+        Route("/oauth/token", Endpoint(server, TOKEN, name="token"), name="oauth_token"),
+        Route("/oauth/revoke", Endpoint(server, REVOCATION, name="revocation"), name="oauth_revoke"),
+        *([Route("/oauth/par", pushed, name="oauth_par")] if server.presence else []),
         Route("/oauth/jwks", jwks, methods=["GET"], name="oauth_jwks"),
         Route(server.metadata_path, discovery, methods=["GET"], name="oauth_metadata"),
         Route(resource.metadata_path(server.resource), protected, methods=["GET"], name="oauth_resource"),

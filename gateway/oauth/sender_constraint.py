@@ -2,7 +2,7 @@
 
  1. a proof is checked before the client is: who must come back with a nonce has used up no assertion
  2. once the client is known, its registration says what must be there
- 3. the proof is used last, so that a refused request uses up nothing of it
+ 3. the proof is used last, so that a refused request uses up nothing of it, and by the entry about the token
 
 Whoever sends a proof gets a bound token, whatever its registration asks for. An exchanged token is bound like any
 other, and one that was bound already stays with its key (`claims.check_confirmation`).
@@ -12,6 +12,7 @@ from gateway.oauth import certificates
 from gateway.oauth.dpop import NONCE_HEADER
 from gateway.oauth.errors import CertificateRefused, Fault, JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
+from gateway.oauth.possession import OF_PROOFS, name
 
 PARAMETER = "dpop"
 
@@ -44,7 +45,8 @@ async def use_proof(attempt: Attempt) -> None:
     if attempt.proof is not None:
         _offer_nonce(attempt)
         try:
-            await attempt.server.possession.use(attempt.proof, attempt.now)
+            proof = attempt.proof
+            attempt.once(PARAMETER, sender=OF_PROOFS, jti=name(proof), expires_at=proof.expires_at)
         except JwtRefused as refusal:
             raise token_refused(PARAMETER, refusal.fault) from None
 

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from gateway.oauth.errors import OAuthMisconfigured
 from gateway.oauth.jwks import Jwk
 from gateway.oauth.keys import TokenKeys
+from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners
 from gateway.oauth.possession import Possession
 from gateway.oauth.replay import UsedTokens
+from gateway.oauth.revocation import RevokedTokens
 
 if TYPE_CHECKING:
     from gateway.oauth.presence import Presence
@@ -38,6 +40,8 @@ class AuthorizationServer:
     keys: TokenKeys
     partners: Partners
     used: UsedTokens
+    revoked: RevokedTokens
+    ledger: Ledger
     clock: Callable[[], int]  # milliseconds UTC, read once per request
     lifetime: int = MAX_LIFETIME
     scopes_supported: tuple[str, ...] = ()

@@ -12,12 +12,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gateway.oauth import jose, keys
+from gateway.oauth.ledger import Issued
+from gateway.oauth.revocation import TokenRef, partner_name, token_name
 from gateway.oauth.server import AuthorizationServer
 
 if TYPE_CHECKING:
     from gateway.oauth.presence import Present
 
 TYPE = "at+jwt"
+MAX_CHAIN = 3
+"""How many partners may act one for the other (RFC 8693 §4.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +53,19 @@ def issue(
     present: "Present | None" = None,
     token_id: str | None = None,
     now: int,
-) -> str:
+) -> Issued:
     """Sign an access token for this client, and for this professional or this person if there is one.
 
     `confirmation` binds it: jkt to the key of a proof (RFC 9449 §6.1), x5t#S256 to a certificate (RFC 8705 §3.1).
     """
-    issued_at = now // 1000
+    issued_at, token_id = now // 1000, token_id or server.new_token_id()
     claims: dict[str, Any] = {
         "iss": server.issuer,
         "aud": server.resource,
         "sub": client_id,
         "client_id": client_id,
         "scope": " ".join(sorted(scopes)),
-        "jti": token_id or server.new_token_id(),
+        "jti": token_id,
         "iat": issued_at,
         "exp": issued_at + server.lifetime,
     }
@@ -73,7 +77,15 @@ def issue(
         claims |= _present(present)
     signing = server.keys.signing
     header = {"typ": TYPE, "alg": keys.ALGORITHM, "kid": signing.kid}
-    return jose.sign(claims, header=header, key=signing.private)
+    return Issued(
+        jwt=jose.sign(claims, header=header, key=signing.private),
+        ref=TokenRef((token_name(token_id), partner_name(client_id)), issued_at * 1000),
+        scopes=frozenset(scopes),
+        binding="dpop" if "jkt" in confirmation else "mtls" if confirmation else "bearer",
+        expires_at=claims["exp"] * 1000,
+        authorisation=None if present is None else present.authorisation,
+        actor=None if delegation is None else (client_id, delegation.professional.id),
+    )
 
 
 def _delegated(delegation: Delegation, client_id: str) -> dict[str, Any]:

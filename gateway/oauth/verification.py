@@ -6,10 +6,10 @@
  4. the partner exists and is active, with the scopes it has now
  5. the request comes from the sender the token is bound to (RFC 9449 §7, RFC 8705 §3); an unbound token is good
     only for a partner that is registered for bearer tokens
+ 6. neither the token, nor one it was got with, nor all of a partner's was taken back (RFC 7009)
 
-1, 4 and 5 are done for each request, 2 and 3 once per token: a verified token is remembered by its digest until
-it expires. Revoked token ids (RFC 7009) will be a step of `Verifier.caller`, outside what is remembered. The proof
-of step 5 is used last: a refused request uses up nothing.
+1, 4, 5 and 6 are done for each request, 2 and 3 once per token: a verified token is remembered by its digest until it
+expires. An exchange does 6 under the journal's lock instead, twice (`gate.py`): it asks for `presented`.
 """
 
 import hashlib
@@ -38,7 +38,8 @@ from gateway.oauth.keys import TokenKeys
 from gateway.oauth.partners import Partner, Partners
 from gateway.oauth.possession import Possession
 from gateway.oauth.presence import Present, read_present
-from gateway.oauth.tokens import TYPE, Professional
+from gateway.oauth.revocation import RevokedTokens, TokenRef, partner_name, token_name
+from gateway.oauth.tokens import MAX_CHAIN, TYPE, Professional
 
 Request = Mapping[str, Any]
 """An ASGI scope: its headers, method and path, and what its connection tells of TLS."""
@@ -59,12 +60,14 @@ class Caller:
     """The authenticated caller of an API request; `actor` is None for a token of the partner itself.
 
     `present` is the person who was there when they said yes, for a token got with a code.
+    `vouching` is the id of the partner that names the actor: the caller, or who delegated to it.
     """
 
     partner: Partner
     scopes: frozenset[str]
     actor: Professional | None = field(repr=False)
-    token_id: str
+    vouching: str
+    token: TokenRef
     auth_time: int | None = None
     scheme: str = BEARER
     present: Present | None = field(default=None, repr=False)
@@ -86,14 +89,16 @@ class Caller:
 
 
 @dataclass(slots=True)
-class _Verified:
+class Verified:
     """A token whose signature and claims were checked."""
 
     client_id: str
     expires_at: int
     scopes: frozenset[str]
     actor: Professional | None
-    token_id: str
+    chain: tuple[str, ...]
+    """Partners that act, the present one first; the last one vouches for the actor. Empty for a partner itself."""
+    ref: TokenRef
     auth_time: int | None
     jkt: str | None
     certificate: str | None
@@ -111,6 +116,7 @@ class Verifier:
         resource: str,
         keys: TokenKeys,
         partners: Partners,
+        revoked: RevokedTokens,
         senders: Possession | None = None,
         size: int = 8_192,
     ) -> None:
@@ -118,20 +124,37 @@ class Verifier:
         self._resource = resource
         self._keys = keys
         self._partners = partners
+        self._revoked = revoked
         self._senders = senders
         self._size = size
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._verified: OrderedDict[bytes, Verified] = OrderedDict()
+        self._believed = keys.state
 
     async def caller(self, request: Request, now: int, *, where: tuple[bytes, bytes] = AUTHORIZATION) -> Caller:
         """The caller of this request, or `BearerRefused`; `where` are the headers of the token and of its proof."""
+        caller = await self.presented(request, now, where=where)
+        await self.still(caller)
+        return caller
+
+    async def still(self, caller: Caller) -> None:
+        """Step 6: raise `BearerInvalid` when the token was taken back."""
+        if await self._revoked.covers(caller.token):
+            raise BearerInvalid("revoked", scheme=caller.scheme)
+
+    async def presented(self, request: Request, now: int, *, where: tuple[bytes, bytes] = AUTHORIZATION) -> Caller:
+        """The caller without step 6, for who hands `Caller.token` to the journal before anything is done or told."""
         # 1
         scheme, token = _credentials(request, where[0])
         try:
             # 2, 3
+            if self._keys.state is not self._believed:
+                self._believed = self._keys.state
+                self._verified.clear()  # what a key that was exposed has signed must not live on in memory
             digest = hashlib.sha256(token).digest()
             verified = self._verified.get(digest)
             if verified is None:
-                verified = self._remember(digest, self._verify(token, now))
+                claims = verify(token, issuer=self._issuer, resource=self._resource, keys=self._keys, now=now)
+                verified = self._remember(digest, read(claims))
             else:
                 self._verified.move_to_end(digest)
             if verified.expires_at <= now:
@@ -153,7 +176,8 @@ class Verifier:
                 partner=partner,
                 scopes=verified.scopes & partner.scopes,
                 actor=verified.actor,
-                token_id=verified.token_id,
+                vouching=verified.chain[-1] if verified.chain else partner.id,
+                token=verified.ref,
                 auth_time=verified.auth_time,
                 scheme=scheme,
                 present=verified.present,
@@ -165,7 +189,7 @@ class Verifier:
         request: Request,
         scheme: str,
         token: bytes,
-        verified: _Verified,
+        verified: Verified,
         partner: Partner,
         *,
         now: int,
@@ -185,52 +209,64 @@ class Verifier:
         if verified.jkt is not None:
             await _check_proof(senders, request, token, verified.jkt, now=now, header=header)
 
-    def _remember(self, digest: bytes, verified: _Verified) -> _Verified:
+    def _remember(self, digest: bytes, verified: Verified) -> Verified:
         self._verified[digest] = verified
         if len(self._verified) > self._size:
             self._verified.popitem(last=False)
         return verified
 
-    def _verify(self, token: bytes, now: int) -> _Verified:
-        try:
-            unverified = jose.parse(token.decode("ascii"), types=_TYPES, algorithms=_ALGORITHMS)
-            key = self._keys.by_kid.get(unverified.kid)
-            if key is None:
-                raise BearerInvalid("key")
-            unverified.verify(key)
-        except JwtRefused as refused:
-            raise BearerInvalid(refused.fault.value) from None
-        except UnicodeDecodeError:
-            raise BearerInvalid("form") from None
-        return self._read(unverified.claims, now // 1000)
 
-    def _read(self, claims: Claims, now_seconds: int) -> _Verified:
-        if claims.get("iss") != self._issuer:
-            raise BearerInvalid("issuer")
-        if claims.get("aud") != self._resource:
-            raise BearerInvalid("audience")
-        expires_at, issued_at = claims.get("exp"), claims.get("iat")
-        if type(expires_at) is not int or type(issued_at) is not int:
-            raise BearerInvalid("dates")
-        if issued_at > now_seconds + CLOCK_SKEW_SECONDS:
-            raise BearerInvalid("future")
-        client_id, scope, token_id = (claims.get(name) for name in ("client_id", "scope", "jti"))
-        if not (isinstance(client_id, str) and isinstance(scope, str) and isinstance(token_id, str)):
-            raise BearerInvalid("claims")
-        signed_in = claims.get("auth_time")
-        jkt, certificate = _confirmation(claims)
-        present = read_present(claims)
-        return _Verified(
-            client_id=client_id,
-            expires_at=expires_at * 1000,
-            scopes=frozenset(scope.split(" ")),
-            actor=_actor(claims, client_id) if present is None else None,
-            token_id=token_id,
-            auth_time=signed_in if type(signed_in) is int else None,
-            jkt=jkt,
-            certificate=certificate,
-            present=present,
-        )
+def verify(token: bytes, *, issuer: str, resource: str, keys: TokenKeys, now: int) -> Claims:
+    """Step 2 and what step 3 says of the issuer, the audience and the dates: the claims of a token of ours.
+
+    Says nothing about whether it has expired.
+    """
+    try:
+        unverified = jose.parse(token.decode("ascii"), types=_TYPES, algorithms=_ALGORITHMS)
+        key = keys.by_kid.get(unverified.kid)
+        if key is None:
+            raise BearerInvalid("key")
+        unverified.verify(key)
+    except JwtRefused as refused:
+        raise BearerInvalid(refused.fault.value) from None
+    except UnicodeDecodeError:
+        raise BearerInvalid("form") from None
+    claims = unverified.claims
+    if claims.get("iss") != issuer:
+        raise BearerInvalid("issuer")
+    if claims.get("aud") != resource:
+        raise BearerInvalid("audience")
+    expires_at, issued_at = claims.get("exp"), claims.get("iat")
+    if type(expires_at) is not int or type(issued_at) is not int:
+        raise BearerInvalid("dates")
+    if issued_at > now // 1000 + CLOCK_SKEW_SECONDS:
+        raise BearerInvalid("future")
+    return claims
+
+
+def read(claims: Claims) -> Verified:
+    """Step 3: client, subject and actors that fit together."""
+    client_id, scope, token_id = (claims.get(name) for name in ("client_id", "scope", "jti"))
+    if not (isinstance(client_id, str) and isinstance(scope, str) and isinstance(token_id, str)):
+        raise BearerInvalid("claims")
+    chain, prior = _chain(claims.get("act")), claims.get("prior", [])
+    if not isinstance(prior, list) or not all(isinstance(name, str) for name in prior):
+        raise BearerInvalid("claims")
+    signed_in = claims.get("auth_time")
+    jkt, certificate = _confirmation(claims)
+    present = read_present(claims)
+    return Verified(
+        client_id=client_id,
+        expires_at=claims["exp"] * 1000,
+        scopes=frozenset(scope.split(" ")),
+        actor=_actor(claims, client_id, chain) if present is None else None,
+        chain=chain,
+        ref=TokenRef((token_name(token_id), *prior, *map(partner_name, chain or (client_id,))), claims["iat"] * 1000),
+        auth_time=signed_in if type(signed_in) is int else None,
+        jkt=jkt,
+        certificate=certificate,
+        present=present,
+    )
 
 
 def _credentials(request: Request, header: bytes) -> tuple[str, bytes]:
@@ -289,12 +325,22 @@ def _confirmation(claims: Claims) -> tuple[str | None, str | None]:
     return bound.get("jkt"), bound.get("x5t#S256")
 
 
-def _actor(claims: Claims, client_id: str) -> Professional | None:
-    subject, act = claims.get("sub"), claims.get("act")
-    if act is None and subject == client_id:
+def _chain(act: object) -> tuple[str, ...]:
+    """Who acts, from the outside in (RFC 8693 §4.1)."""
+    chain: list[str] = []
+    while act is not None:
+        if not isinstance(act, Mapping) or not isinstance(act.get("sub"), str) or len(chain) == MAX_CHAIN:
+            raise BearerInvalid("subject")
+        chain.append(act["sub"])
+        act = act.get("act")
+    return tuple(chain)
+
+
+def _actor(claims: Claims, client_id: str, chain: tuple[str, ...]) -> Professional | None:
+    subject = claims.get("sub")
+    if not chain and subject == client_id:
         return None
-    prefix = client_id + ":"
-    if act != {"sub": client_id} or not isinstance(subject, str) or not subject.startswith(prefix):
+    if not chain or chain[0] != client_id or not isinstance(subject, str) or not subject.startswith(chain[-1] + ":"):
         raise BearerInvalid("subject")
     names: dict[str, Any] = {name: claims.get(name) for name in ("family_name", "given_name", "role", "acr")}
-    return Professional(id=subject.removeprefix(prefix), **names)
+    return Professional(id=subject.removeprefix(chain[-1] + ":"), **names)

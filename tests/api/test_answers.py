@@ -224,17 +224,18 @@ async def test_a_missing_step_is_named_and_nothing_is_noted(world: World, body: 
 async def test_a_witness_is_a_second_professional_with_a_token_of_their_own(world: World) -> None:
     """The same one, in other letters too, a machine, an expired word or no scope: refused."""
     id_ = (await asked(world))["id"]
-    before = await world.bed.size()
     shouting = professional("conseiller")
     shouting = type(shouting)(id="CONSEILLER-42", family_name="M", given_name="L", role=None, acr=None)
+    same = await world.bed.token(ML, professional=shouting)
+    narrow = await world.bed.token(ML, scopes=["data:rsa"], professional=professional("referent"))
+    before = await world.bed.size()
     for token, status, code in (
         (world.tokens[ML], 403, "witness_refused"),
-        (await world.bed.token(ML, professional=shouting), 403, "witness_refused"),
+        (same, 403, "witness_refused"),
         (world.machines[ML], 403, "actor_required"),
-        (await world.bed.token(ML, scopes=["data:rsa"], professional=professional("referent")), 403,
-         "insufficient_scope"),
+        (narrow, 403, "insufficient_scope"),
         ("forged", 401, "invalid_token"),
-    ):  # fmt: skip
+    ):
         check_problem(await note(world, id_, counter(), witness=token), status, code)
     assert await world.bed.size() == before
     other = await note(world, id_, counter(), witness=world.tokens[OTHER])

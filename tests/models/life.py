@@ -31,6 +31,8 @@ from consent.states import VALID, By, Record
 from gateway.authorisations import Asked, ask
 from gateway.exchange import Wanted, exchange
 from gateway.oauth.client import new_key
+from gateway.oauth.gate import TokenGate
+from gateway.oauth.revocation import TokenRef
 from gateway.oauth.verification import Caller
 from gateway.partners import register
 from gateway.problems import Refusal
@@ -106,7 +108,13 @@ class Town:
             known = await register(
                 self.services[0], name=partner, siret=party.siret, jwks=key.jwks(), scopes=scopes, binding="bearer"
             )
-            caller = Caller(partner=known, scopes=frozenset(scopes), actor=professional("referent"), token_id="t")
+            caller = Caller(
+                partner=known,
+                scopes=frozenset(scopes),
+                actor=professional("referent"),
+                vouching=known.id,
+                token=TokenRef(("t",), 0),
+            )
             self.callers[partner], self.bed.keys[partner] = caller, key
             token = await self.bed.token(partner, professional=professional("referent"))
             self.pseudonyms[partner] = await self.bed.link(token, PERSON)
@@ -127,7 +135,7 @@ async def _open(home: Path, url: str, gate: Callable[..., Gate]) -> AsyncIterato
         known = settings_of(home, database_url=url, sandbox_url=sandbox_url, **more)
         second = await stack.enter_async_context(open_bed(known, sandbox_url=sandbox_url))
         for each in (first, second):
-            each.services.journal._gate = gate(each.services.clock)
+            each.services.journal._gate = TokenGate(gate(each.services.clock), clock=each.services.clock)
         yield [first.services, second.services], first, source
 
 

@@ -110,6 +110,13 @@ SAMPLES = {
         "actor": TAG, "view": "search", "org": "ml-brume", "filters": ["org", "person"], "lines": 50, "entry": 41,
     },
     "console.searched": {"actor": TAG, "by": "identity", "found": True, "org": "ml-brume", "case": "DOS-2026-12"},
+    "token.issued": {
+        "org": "ml-brume", "token": ID, "grant": "token_exchange", "scopes": ["data:rsa"], "binding": "dpop",
+        "until": TIME, "actor": TAG, "through": ["dept-brume"], "parent": ID, "authorisation": ID,
+    },
+    "token.refused": {"org": "ml-brume", "endpoint": "token", "reason": "subject_token_expired"},
+    "token.revoked": {"org": "ml-brume", "token": ID, "until": TIME, "actor": TAG},
+    "token.noise": {"since": TIME, "until": TIME, "counts": {"client_assertion_signature": 41}},
     "exchange.decided": {
         "ref": ID, "org": "ml-brume", "siret": "13002526500013", "purpose": "support.youth", "sources": ["caf-brume"],
         "actor": "batch:nightly-orientation", "catalogue": DIGEST, "epoch": 3, "decision": "permit",

@@ -23,13 +23,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from starlette.applications import Starlette
 
+from audit.batch import Ruling
+from audit.journal import Journal
+from audit.models import audit_entry
+from audit.models import metadata as journal_tables
 from connectors import sandbox
 from consent.states import By
 from gateway.database import Database, open_database
 from gateway.oauth import keys, models
 from gateway.oauth.client import ClientKey
+from gateway.oauth.gate import TokenGate
+from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners, new_partner, register
 from gateway.oauth.replay import UsedTokens
+from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.verification import Verifier
@@ -99,6 +106,7 @@ class World:
     verifier: Verifier
     keys: dict[str, ClientKey]
     logs: list[dict[str, Any]]
+    journal: Journal
     now: int = NOW
     count: int = field(default=0)
 
@@ -198,8 +206,9 @@ class World:
         await self.http.aclose()
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER)
         self.verifier = Verifier(
-            issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=self.server.partners, senders=senders
-        )
+            issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=self.server.partners,
+            revoked=self.server.revoked, senders=senders,
+        )  # fmt: skip
 
     async def rebind(self, binding: str, *certificates: str, partner: str = "ml-brume") -> None:
         """Change what the partner's registration asks for, and let the memory of it pass."""
@@ -225,12 +234,29 @@ class World:
         count = sa.select(sa.func.count()).select_from(models.used_jti)
         return await self.database.read(lambda connection: connection.execute(count).scalar_one())
 
+    async def entries(self, kind: str = "token.") -> list[dict[str, Any]]:
+        """What the journal holds about tokens, oldest first."""
+        leaves = sa.select(audit_entry.c.leaf).order_by(audit_entry.c.index)
+        rows = await self.database.read(lambda connection: connection.execute(leaves).scalars().all())
+        return [entry for entry in map(json.loads, rows) if entry["type"].startswith(kind)]
+
     def refused(self, answer: httpx.Response, error: str, detail: str) -> None:
         """The client reads `error`, the operator reads `detail`; neither reads more."""
         assert answer.json().keys() == {"error", "error_description"}
         assert answer.json()["error"] == error
         assert answer.headers["cache-control"] == "no-store"
         assert self.logs[-1]["detail"] == detail, self.logs[-1]
+
+
+def actor_of(partner: str, professional: str) -> str:
+    """The journal's name of a professional, here without a key."""
+    return hashlib.sha256(f"{partner} {professional}".encode()).hexdigest()[:32]
+
+
+def journal_of(database: Database, *, clock: Any) -> Journal:
+    """A journal with the gate for tokens, of a gateway that knows nobody."""
+    gate = TokenGate(lambda _connection, drafts: Ruling({} for _ in drafts), clock=clock)
+    return Journal(database, gate=gate, origin="passerelle.example.org/log", clock=clock)
 
 
 def _changed(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,6 +309,7 @@ class build:  # noqa: N801  used as a function
 
     async def __aenter__(self) -> World:
         await self.database.write(models.metadata.create_all)
+        await self.database.write(journal_tables.create_all)
         own = [key for kid, names in self.keys.items() if kid != "siae" for key in names.jwks()["keys"]]
         for partner in (
             new_partner(
@@ -295,18 +322,28 @@ class build:  # noqa: N801  used as a function
             ),
         ):  # fmt: skip
             await register(self.database, partner)
-        partners, used = Partners(self.database), UsedTokens(self.database)
+        partners, revoked = Partners(self.database), RevokedTokens(self.database)
+        self.journal = journal_of(self.database, clock=self.clock)
+        await self.journal.start()
         self.server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=partners, used=used,
-            clock=lambda: self.world.now, scopes_supported=("data:rsa", "data:c2s"),
+            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=partners, used=UsedTokens(self.database),
+            revoked=revoked, ledger=Ledger(self.journal, self.database, tag=actor_of), clock=self.clock,
+            scopes_supported=("data:rsa", "data:c2s"),
         )  # fmt: skip
-        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=partners)
-        self.world = World(self.database, self.server, httpx.AsyncClient(), verifier, self.keys, self.logs)
+        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=self.server.keys, partners=partners, revoked=revoked)
+        self.world = World(
+            self.database, self.server, httpx.AsyncClient(), verifier, self.keys, self.logs, self.journal
+        )
         await self.world.reopen()
         return self.world
 
+    def clock(self) -> int:
+        return self.world.now if hasattr(self, "world") else NOW
+
     async def __aexit__(self, *_: object) -> None:
+        await self.journal.close()
         await self.server.used.close()
+        await self.server.revoked.close()
         await self.world.http.aclose()
 
 
@@ -400,10 +437,10 @@ def taken_back(given: Given, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[s
     presence = given.site.bed.services.server.presence
     former = presence.revoke
 
-    async def revoke(token: str, until: int, now: int) -> None:
+    async def revoke(partner: str, token: str, until: int, now: int) -> None:
         assert until > now
         seen.append(token)
-        await former(token, until, now)
+        await former(partner, token, until, now)
 
     object.__setattr__(presence, "revoke", revoke)
     yield seen

@@ -15,10 +15,13 @@ from gateway.database import open_database
 from gateway.oauth import keys
 from gateway.oauth.client import make_assertion, new_key
 from gateway.oauth.client_authentication import ASSERTION_TYPE
+from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners, new_partner, register
 from gateway.oauth.replay import UsedTokens
+from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
+from tests.unit.oauth.conftest import actor_of, journal_of
 
 ISSUER = "https://passerelle.example.org"
 ASSERTIONS = 60
@@ -53,9 +56,12 @@ async def main(url: str, folder: Path, number: str) -> None:
             await asyncio.sleep(0.01)
         assertions = json.loads((folder / "assertions").read_text())
         used = UsedTokens(store)
+        journal = journal_of(store, clock=clock)
+        await journal.start()
         server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=Partners(store), used=used, clock=clock
-        )
+            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=Partners(store), used=used, clock=clock,
+            revoked=RevokedTokens(store), ledger=Ledger(journal, store, tag=actor_of),
+        )  # fmt: skip
         await server.partners.get("ml-brume", clock())
         transport = httpx.ASGITransport(Starlette(routes=routes(server)))
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
@@ -73,6 +79,7 @@ async def main(url: str, folder: Path, number: str) -> None:
                 random.shuffle(order)
                 await meet(folder, number, start)
                 answers += await asyncio.gather(*map(post, order))
+        await journal.close()
         await used.close()
     won = [index for index, status in answers if status == 200]
     sys.stdout.write(json.dumps({"won": won, "statuses": sorted({status for _, status in answers})}))

@@ -32,9 +32,9 @@ def test_every_fault_of_an_assertion_is_documented_and_has_its_text():
     assert list(FAULT_TEXTS) == list(Fault)
 
 
-async def test_the_snippets_of_the_how_to_work(world):
+async def test_the_snippets_of_the_how_to_work(world, monkeypatch):
     """What an integrator copies gets a token, of the partner and of its professional."""
-    world.now = int(time.time() * 1000)
+    monkeypatch.setattr(time, "time", lambda: world.now / 1000)
     snippets: dict = {}
     for block in re.findall(r"```python\n(.*?)```", HOW_TO, re.DOTALL):
         exec(block, snippets)  # noqa: S102

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from audit.errors import StoreUnavailable
+from audit.models import metadata as journal_tables
 from gateway.database import open_database
 from gateway.oauth import models, replay
 from gateway.oauth.replay import UsedTokens, purge
@@ -143,6 +144,7 @@ async def test_two_processes_accept_each_assertion_once(postgres, tmp_path):
     url = postgres.create_database()
     async with open_database(url) as store:
         await store.write(models.metadata.create_all)
+        await store.write(journal_tables.create_all)
     racer = [sys.executable, "-W", "error", str(Path(__file__).parent / "racer.py"), url, str(tmp_path)]
     processes = [
         await asyncio.create_subprocess_exec(

@@ -7,9 +7,10 @@ from dataclasses import fields
 import pytest
 import sqlalchemy as sa
 
-from gateway.oauth import models, token_endpoint
+from gateway.oauth import models, token_endpoint, tokens
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.client import make_assertion, make_professional_assertion
+from gateway.oauth.endpoint import Endpoint
 from gateway.oauth.errors import OAuthFailure
 from gateway.oauth.form import Attempt
 from gateway.oauth.tokens import Professional
@@ -67,12 +68,12 @@ async def test_no_secret_and_no_name_reaches_a_log_or_the_database(world, tmp_pa
 
 async def test_an_unexpected_fault_is_an_answer_without_a_trace(world, monkeypatch, caplog, capsys):
     """500 in the form of RFC 6749; the log has the class of the fault and not its text."""
-
-    async def fail(attempt):
-        raise RuntimeError(attempt.parameters["client_assertion"])
-
-    monkeypatch.setattr(token_endpoint.TokenEndpoint, "steps", (*token_endpoint.STEPS[:-1], fail))
     form = world.form()
+
+    def fail(*_args, **_named):
+        raise RuntimeError(form["client_assertion"])
+
+    monkeypatch.setattr(tokens, "issue", fail)
     answer = await world.post(form)
     assert answer.status_code == 500
     world.refused(answer, "server_error", "server")
@@ -106,7 +107,7 @@ async def test_a_client_that_leaves_gets_no_answer_and_costs_no_error(world):
         "type": "http", "method": "POST", "path": "/oauth/token", "query_string": b"",
         "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
     }  # fmt: skip
-    await token_endpoint.TokenEndpoint(world.server)(scope, receive, send)
+    await Endpoint(world.server, token_endpoint.STEPS, name="token")(scope, receive, send)
     assert world.logs == []
 
 

@@ -18,6 +18,9 @@ async def test_the_metadata_describe_this_server(world):
     assert answer.json() == {
         "issuer": ISSUER,
         "token_endpoint": f"{ISSUER}/oauth/token",
+        "revocation_endpoint": f"{ISSUER}/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
         "jwks_uri": f"{ISSUER}/oauth/jwks",
         "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
         "response_types_supported": [],
@@ -34,7 +37,8 @@ async def test_every_address_of_the_metadata_answers(world):
     """What is announced exists."""
     document = metadata(world.server)
     assert (await world.http.get(document["jwks_uri"])).status_code == 200
-    assert (await world.http.post(document["token_endpoint"])).status_code == 400
+    for name in ("token_endpoint", "revocation_endpoint"):
+        assert (await world.http.post(document[name])).status_code == 400
 
 
 async def test_the_published_keys_are_public(world):

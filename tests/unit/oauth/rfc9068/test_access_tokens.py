@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.oauth import keys, models
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.partners import change_status
+from gateway.oauth.revocation import token_name
 from gateway.oauth.verification import Verifier
 
 ISSUER = "https://passerelle.example.org"
@@ -46,7 +47,7 @@ async def test_a_machine_has_no_professional_behind_it(world):
     token = await world.token()
     caller = await world.caller(token)
     assert (caller.partner.id, caller.scopes, caller.actor) == ("ml-brume", {"data:rsa"}, None)
-    assert caller.token_id == world.read(token)[1]["jti"]
+    assert caller.token.names[0] == token_name(world.read(token)[1]["jti"])
 
 
 async def _claims(world):
@@ -171,13 +172,16 @@ async def test_a_scope_taken_from_the_partner_is_taken_from_its_running_tokens(w
 
 async def test_the_memory_of_tokens_is_bounded(world):
     """The oldest is forgotten first, and simply verified again."""
-    small = Verifier(issuer=ISSUER, resource=ISSUER, keys=world.server.keys, partners=world.server.partners, size=2)
+    small = Verifier(
+        issuer=ISSUER, resource=ISSUER, keys=world.server.keys, partners=world.server.partners,
+        revoked=world.server.revoked, size=2,
+    )  # fmt: skip
     tokens = [await world.token() for _ in range(3)]
     for token in (tokens[0], tokens[1], tokens[0], tokens[2]):
         await small.caller(world.request(token), world.now)
     assert len(small._verified) == 2
-    remembered = {verified.token_id for verified in small._verified.values()}
-    assert remembered == {world.read(token)[1]["jti"] for token in (tokens[0], tokens[2])}
+    remembered = {verified.ref.names[0] for verified in small._verified.values()}
+    assert remembered == {token_name(world.read(token)[1]["jti"]) for token in (tokens[0], tokens[2])}
     assert await small.caller(world.request(tokens[1]), world.now)
 
 
@@ -185,7 +189,9 @@ async def test_tokens_of_the_previous_and_the_next_key_are_accepted(world):
     """Rotation overlaps: what was signed a moment ago, here or on another replica, stays good."""
     old, new = world.server.keys, keys.generate()
     overlap = keys.of(new.signing, old.signing)
-    verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=overlap, partners=world.server.partners)
+    verifier = Verifier(
+        issuer=ISSUER, resource=ISSUER, keys=overlap, partners=world.server.partners, revoked=world.server.revoked
+    )
     token = await world.token()
     assert await verifier.caller(world.request(token), world.now)
     assert {key["kid"] for key in overlap.jwks()["keys"]} == {old.signing.kid, new.signing.kid}

@@ -13,13 +13,16 @@ from gateway.oauth.challenges import ProofRefused
 from gateway.oauth.client import bound_headers, new_key
 from gateway.oauth.jwks import thumbprint
 from gateway.oauth.keys import create, of, read
+from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners, new_partner, register
 from gateway.oauth.possession import Possession
 from gateway.oauth.replay import UsedTokens
+from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.tokens import issue
 from gateway.oauth.verification import Verifier
 from gateway.services import wall_clock
+from tests.unit.oauth.conftest import actor_of, journal_of
 
 ISSUER = "https://passerelle.example.org"
 PROOFS = 40
@@ -37,7 +40,7 @@ async def prepare(server: AuthorizationServer, store, folder: Path) -> None:
     token = issue(
         server, client_id="ml-brume", scopes=["data:rsa"], delegation=None, confirmation={"jkt": thumbprint(jwk)},
         now=wall_clock(),
-    )  # fmt: skip
+    ).jwt  # fmt: skip
     made = [
         bound_headers(key, token, method="GET", url=f"{ISSUER}/v1/catalogue", now=wall_clock()) for _ in range(PROOFS)
     ]
@@ -55,17 +58,20 @@ async def main(url: str, folder: Path, number: str) -> None:
     create(folder / "token.pem")  # the first process makes it, the others find it
     keys = of(read(folder / "token.pem"))
     async with open_database(url) as store:
-        used, partners = UsedTokens(store), Partners(store)
+        used, partners, revoked = UsedTokens(store), Partners(store), RevokedTokens(store)
         server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=keys, partners=partners, used=used, clock=wall_clock
-        )
+            issuer=ISSUER, resource=ISSUER, keys=keys, partners=partners, used=used, clock=wall_clock,
+            revoked=revoked, ledger=Ledger(journal_of(store, clock=wall_clock), store, tag=actor_of),
+        )  # fmt: skip
         if number == "0":
             await prepare(server, store, folder)
         while not (folder / "requests").exists():  # noqa: ASYNC110  idem
             await asyncio.sleep(0.01)
         requests = json.loads((folder / "requests").read_text())
         senders = Possession(address=ISSUER, used=used)
-        verifier = Verifier(issuer=ISSUER, resource=ISSUER, keys=keys, partners=partners, senders=senders)
+        verifier = Verifier(
+            issuer=ISSUER, resource=ISSUER, keys=keys, partners=partners, revoked=revoked, senders=senders
+        )
 
         async def call(index: int) -> tuple[int, str]:
             headers = [(name.lower().encode(), value.encode()) for name, value in requests[index].items()]
@@ -82,6 +88,7 @@ async def main(url: str, folder: Path, number: str) -> None:
             await meet(folder, number, start)
             told += await asyncio.gather(*map(call, order))
         await used.close()
+        await revoked.close()
     sys.stdout.write(json.dumps(told))
 
 
