@@ -1,6 +1,6 @@
 """Reads and checks a signed JWT (RFC 7515, RFC 7519, BCP RFC 8725).
 
-Signatures by PyJWT's algorithms, but for ES256, which every token has and nearly every assertion: by cryptography itself.
+Signatures by PyJWT, but for ES256, which every token has and nearly every assertion: by cryptography itself.
 Parsed here, once, because the client has to be found in the claims before its key can be chosen. In order:
 
  1. size, three segments of canonical base64url
