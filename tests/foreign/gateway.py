@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -29,7 +29,6 @@ from policies import catalogue
 
 HERE = Path(__file__).parent
 INSTALLED = Path(sys.prefix) / "foreign"
-Step = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +53,7 @@ class Gateway:
 
     issuer: str
     home: Path
+    settings: Settings
     processes: Processes
 
     def passerelle(self, *arguments: str) -> str:
@@ -88,33 +88,45 @@ def gateway(home: Path, **settings: Any) -> Iterator[Gateway]:
     port = free_port(0)
     known = Settings(home=home, sources=sources, public_url=f"http://127.0.0.1:{port}", port=port, **settings)
     with Processes(known, {"gateway": port}) as processes:
-        made = Gateway(issuer=known.public_url, home=home, processes=processes)
+        made = Gateway(issuer=known.public_url, home=home, settings=known, processes=processes)
         made.passerelle("database", "migrate")
         processes.start("gateway", "serve")
         _wait(known.public_url, home / "gateway.log")
         yield made
 
 
-def node(library: str, where: Gateway, partner: Partner, *steps: Step) -> list[dict[str, Any]]:
-    """Let a client of npm go these steps; each answers what the library gave, or what it raised."""
-    program = shutil.which("node")
-    if program is None or not (INSTALLED / "node_modules" / library).is_dir():
-        pytest.fail(f"{library} is missing: `make .venv/foreign/.ready` installs it (it needs node 20 and npm)")
-    asked = {
-        "issuer": where.issuer,
-        "client": partner.name,
-        "kid": partner.kid,
-        "key": partner.der,
-        "dpop": partner.dpop,
-        "steps": steps,
-    }
-    done = subprocess.run(
-        [program, HERE / f"{library}.mjs", INSTALLED],
-        input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers: list[dict[str, Any]] = json.loads(done.stdout)
-    return answers
+class Client:
+    """A client of npm in a process of its own: `ask` lets it go one step, and gives what the library gave or raised."""
+
+    def __init__(self, library: str, where: Gateway, partner: Partner) -> None:
+        program = shutil.which("node")
+        if program is None or not (INSTALLED / "node_modules" / library).is_dir():
+            pytest.fail(f"{library} is missing: `make .venv/foreign/.ready` installs it (it needs node 20 and npm)")
+        command = [program, HERE / f"{library}.mjs", INSTALLED]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        about = {"issuer": where.issuer, "client": partner.name, "kid": partner.kid, "key": partner.der}
+        self._say({**about, "dpop": partner.dpop})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=20)
+
+    def ask(self, *step: Any) -> dict[str, Any]:
+        """One step."""
+        self._say(step)
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        assert answer, self._process.communicate(timeout=20)[1]
+        return json.loads(answer)
+
+    def _say(self, content: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(content) + "\n")
+        self._process.stdin.flush()
 
 
 def _wait(url: str, log: Path) -> None:

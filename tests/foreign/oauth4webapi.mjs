@@ -1,13 +1,15 @@
-// Speaks to an authorization server with oauth4webapi, as its documentation shows. Reads JSON on stdin:
-// {issuer, client, kid, key (PKCS 8, base64), dpop, steps: [[name, argument…]…]}, writes one answer per step.
-import { readFileSync } from "node:fs";
+// Speaks to an authorization server with oauth4webapi, as its documentation shows. A line of JSON on stdin says who is
+// asking: {issuer, client, kid, key (PKCS 8, base64), dpop}; each further one is a step, [name, argument…], and is
+// answered by a line.
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const given = createRequire(join(process.argv[2], "package.json"));
 const oauth = await import(pathToFileURL(given.resolve("oauth4webapi")).href);
-const asked = JSON.parse(readFileSync(0, "utf8"));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const asked = JSON.parse((await lines.next()).value);
 const local = { [oauth.allowInsecureRequests]: true }; // http on this machine, as the test server has it
 
 const der = Buffer.from(asked.key, "base64");
@@ -72,15 +74,14 @@ const steps = {
   }),
 };
 
-const answers = [];
-for (const [name, ...argument] of asked.steps) {
+for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+  const [name, ...given] = JSON.parse(line);
+  let answer;
   try {
-    const known = argument.map((each) => (each?.of === undefined ? each : answers[each.of][each.member]));
-    answers.push(await steps[name](...known));
+    answer = await steps[name](...given);
   } catch (error) {
-    const cause = error.cause;
-    answers.push({ failed: error.code ?? error.name, error: error.error, description: error.error_description,
-      status: error.status, message: error.message, challenges: Array.isArray(cause) ? cause : undefined });
+    answer = { failed: error.code ?? error.name, error: error.error, description: error.error_description,
+      status: error.status, message: error.message, challenges: Array.isArray(error.cause) ? error.cause : undefined };
   }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
-process.stdout.write(JSON.stringify(answers));

@@ -1,12 +1,13 @@
 // The same steps as oauth4webapi.mjs, through openid-client and as its documentation shows.
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const given = createRequire(join(process.argv[2], "package.json"));
 const oidc = await import(pathToFileURL(given.resolve("openid-client")).href);
-const asked = JSON.parse(readFileSync(0, "utf8"));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const asked = JSON.parse((await lines.next()).value);
 
 const der = Buffer.from(asked.key, "base64");
 const key = await crypto.subtle.importKey("pkcs8", der, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
@@ -45,15 +46,14 @@ const steps = {
     config, new URL(callback), { pkceCodeVerifier, expectedState }, undefined, options),
 };
 
-const answers = [];
-for (const [name, ...argument] of asked.steps) {
+for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+  const [name, ...given] = JSON.parse(line);
+  let answer;
   try {
-    const known = argument.map((each) => (each?.of === undefined ? each : answers[each.of][each.member]));
-    answers.push(await steps[name](...known));
+    answer = await steps[name](...given);
   } catch (error) {
-    const cause = error.cause;
-    answers.push({ failed: error.code ?? error.name, error: error.error, description: error.error_description,
-      status: error.status, message: error.message, challenges: Array.isArray(cause) ? cause : undefined });
+    answer = { failed: error.code ?? error.name, error: error.error, description: error.error_description,
+      status: error.status, message: error.message, challenges: Array.isArray(error.cause) ? error.cause : undefined };
   }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
-process.stdout.write(JSON.stringify(answers));
