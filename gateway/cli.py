@@ -21,6 +21,7 @@ from gateway.commands.person import person
 from gateway.commands.policy import policy
 from gateway.commands.retention import retention
 from gateway.commands.rights import rights
+from gateway.commands.role import role
 from gateway.commands.timestamp import timestamp
 from gateway.commands.witness import witness
 from gateway.settings import Settings
@@ -39,6 +40,7 @@ app.add_typer(erasure, name="erasure")
 app.add_typer(officer, name="officer")
 app.add_typer(person, name="person")
 app.add_typer(rights, name="rights")
+app.add_typer(role, name="role")
 app.add_typer(timestamp, name="timestamp")
 app.add_typer(witness, name="witness")
 
@@ -76,11 +78,14 @@ def sandbox(
     sources: Annotated[
         Path | None, typer.Option(help="Write the file of sources for this sandbox, then serve.")
     ] = None,
+    providers: Annotated[
+        Path | None, typer.Option(help="Write the file of its identity providers too, and beside it their secret.")
+    ] = None,
 ) -> None:
     """Serve the simulated partners and identity provider, with fictional people."""
     from gateway.serve import serve_sandbox
 
-    run(serve_sandbox(port=port, sources=sources))
+    run(serve_sandbox(port=port, sources=sources, providers=providers))
 
 
 @app.command()

@@ -51,6 +51,7 @@ async def tell(*, once: bool) -> int:
         public_url=f"http://127.0.0.1:{ports['gateway']}",
         port=ports["gateway"],
         sources=HOME / "sources.yaml",
+        identity_providers=str(HOME / "providers.yaml"),
         database_url="",
         keys_database_url="",
         exchange_deadline_seconds=5,
@@ -93,7 +94,7 @@ class Story:
         """Set-up: tables, keys, two servers, one partner."""
         say("Setting up: tables, keys, a sandbox of simulated institutions, the gateway")
         self.processes.start("sandbox", "sandbox", "--port", self.sandbox_url.rpartition(":")[2], "--sources",
-                             str(self.settings.sources))  # fmt: skip
+                             str(self.settings.sources), "--providers", self.settings.identity_providers)  # fmt: skip
         await self.processes.ready("sandbox", "/")
         await migrate_databases(self.settings)
         partner_keys.create(HOME / "ml-brume.pem", HOME / "ml-brume.jwks.json")

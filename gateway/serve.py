@@ -67,17 +67,30 @@ async def _superseded(services: Services) -> None:
             return
 
 
-async def serve_sandbox(*, port: int, sources: Path | None) -> None:
-    """Serve the simulated partners; `sources` receives the configuration that points a gateway at them."""
+async def serve_sandbox(*, port: int, sources: Path | None, providers: Path | None = None) -> None:
+    """Serve the simulated partners; `sources` and `providers` receive what points a gateway at them."""
     from connectors import sandbox
 
     if sources is not None:
         sources.write_text(yaml.safe_dump(sandbox.sources(f"http://127.0.0.1:{port}"), sort_keys=True), "utf-8")
+    if providers is not None:
+        write_providers(providers, f"http://127.0.0.1:{port}")
     listening = _bind("127.0.0.1", port)
     try:
         await _serve(sandbox.build(), listening, {"http": "httptools"})
     finally:
         listening.close()
+
+
+def write_providers(file: Path, sandbox_url: str) -> None:
+    """The file of identity providers of a sandbox, and beside it the one with their secret."""
+    from connectors import sandbox
+
+    secret = file.with_suffix(".secret")
+    secret.touch(mode=0o600)
+    secret.write_text(sandbox.identity_secret(), "utf-8")
+    content = sandbox.identity_providers(sandbox_url, secret_file=secret.name)
+    file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=True), "utf-8")
 
 
 async def migrate_databases(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from connectors.sandbox.asgi import Application, Router
 from connectors.sandbox.control import Control
 from connectors.sandbox.france_travail import FranceTravail
 from connectors.sandbox.identity_profiles import franceconnect, proconnect
-from connectors.sandbox.identity_provider import IdentityProvider
+from connectors.sandbox.identity_provider import PATH, IdentityProvider
 from connectors.sandbox.people import Person, load
 from connectors.sandbox.rdv_insertion import RdvInsertion
 
@@ -37,17 +37,27 @@ def credentials() -> Any:
     return yaml.safe_load((Path(__file__).parent / "credentials.yaml").read_text("utf-8"))
 
 
-def build(*, now: Clock | int = now_ms, people: Mapping[str, Person] | None = None) -> Application:
-    """The whole sandbox as one ASGI application; `now` is a clock, or a moment at which time stands still."""
+def build(
+    *,
+    now: Clock | int = now_ms,
+    people: Mapping[str, Person] | None = None,
+    clients: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Application:
+    """The whole sandbox as one ASGI application; `now` is a clock, or a moment at which time stands still.
+
+    `clients` are more clients of both identity providers: with a secret, or with `jwks` (private_key_jwt), and with an
+    `encryption` key (a public JWK with its `alg`) when tokens are to be encrypted.
+    """
     moment = now
     clock: Clock = moment if callable(moment) else lambda: moment
     people = load() if people is None else people
     known = credentials()
+    more = clients or {}
     citizens = IdentityProvider(
-        franceconnect(people), known["franceconnect"]["clients"], prefix="/idp/franceconnect", clock=clock
+        franceconnect(people), {**known["franceconnect"]["clients"], **more}, prefix="/idp/franceconnect", clock=clock
     )
     professionals = IdentityProvider(
-        proconnect(), known["proconnect"]["clients"], prefix="/idp/proconnect", clock=clock
+        proconnect(), {**known["proconnect"]["clients"], **more}, prefix="/idp/proconnect", clock=clock
     )
 
     def resolve(token: str) -> tuple[Person, frozenset[str]] | None:
@@ -99,3 +109,24 @@ def sources(base_url: str) -> dict[str, dict[str, Any]]:
             "options": {"organisation": str(known["rdv-insertion"]["organisation"])},
         },
     }
+
+
+def identity_providers(base_url: str, *, secret_file: str) -> dict[str, dict[str, Any]]:
+    """The two identity providers served at `base_url`, as a gateway's file of providers names them."""
+    known = credentials()
+    names = {"franceconnect": "FranceConnect (bac à sable)", "proconnect": "ProConnect (bac à sable)"}
+    return {
+        name: {
+            "profile": name,
+            "name": title,
+            "issuer": f"{base_url.rstrip('/')}/idp/{name}{PATH}",
+            "client_id": next(iter(known[name]["clients"])),
+            "client_secret_file": secret_file,
+        }
+        for name, title in names.items()
+    }
+
+
+def identity_secret() -> str:
+    """The client secret at both identity providers; public, as everything here."""
+    return str(next(iter(credentials()["proconnect"]["clients"].values()))["secret"])

@@ -1,8 +1,9 @@
 """Simulated FranceConnect v2 and ProConnect: authorization code flow of OpenID Connect Core 1.0, section 3.1.
 
 Answers for: discovery, the authorization endpoint with its allow-list, a page to choose a fictional person, the
-code (30 s, once), tokens (60 s), signed userinfo, keys, logout. Refuses to do: PKCE, refresh, private_key_jwt,
-single sign-on and checktoken; a service that needs one of them must be tried against the real sandbox.
+code (30 s, once), tokens (60 s), signed userinfo, both encrypted for clients that have a key for it, private_key_jwt,
+keys, logout. Refuses to do: PKCE, refresh, single sign-on and checktoken; a service that needs one of them must be
+tried against the real sandbox.
 """
 
 import json
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.base import Clock
 from connectors.sandbox import identity_pages as pages
 from connectors.sandbox.asgi import Answer, Request, Route, redirect, reply
+from connectors.sandbox.identity_keys import CONTENT, ENCRYPTIONS, asserted, encrypted
 from connectors.sandbox.identity_profiles import Account, Profile
 from connectors.sandbox.seals import Seals
 
@@ -31,7 +33,7 @@ class IdentityProvider:
     """The routes of one identity provider."""
 
     def __init__(
-        self, profile: Profile, clients: Mapping[str, Mapping[str, str]], *, prefix: str, clock: Clock
+        self, profile: Profile, clients: Mapping[str, Mapping[str, Any]], *, prefix: str, clock: Clock
     ) -> None:
         self.profile = profile
         self._clients = clients
@@ -85,7 +87,9 @@ class IdentityProvider:
                 "subject_types_supported": ["pairwise" if self.profile.returns_issuer else "public"],
                 "id_token_signing_alg_values_supported": ["ES256"],
                 "userinfo_signing_alg_values_supported": ["ES256"],
-                "token_endpoint_auth_methods_supported": ["client_secret_post"],
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+                "id_token_encryption_alg_values_supported": sorted(ENCRYPTIONS),
+                "id_token_encryption_enc_values_supported": [CONTENT],
                 "scopes_supported": sorted(self.profile.scopes),
                 "acr_values_supported": sorted(self.profile.levels),
                 "claims_parameter_supported": True,
@@ -195,7 +199,7 @@ class IdentityProvider:
     def _token(self, request: Request) -> Answer:
         form = request.form()
         client = self._clients.get(form.get("client_id", ""))
-        if client is None or client["secret"] != form.get("client_secret"):
+        if client is None or not self._proves(request, form, client):
             return _refusal(401, "invalid_client", "client authentication failed")
         if form.get("grant_type") != "authorization_code":
             return _refusal(400, "unsupported_grant_type", "unsupported grant_type requested")
@@ -219,6 +223,13 @@ class IdentityProvider:
             "scope": code["scope"],
         }
         return reply(200, body, headers=_NO_STORE)
+
+    def _proves(self, request: Request, form: Mapping[str, str], client: Mapping[str, Any]) -> bool:
+        """The client's secret, or a signature of its own (RFC 7523) that serves once."""
+        if "jwks" not in client:
+            return bool(client["secret"] == form.get("client_secret"))
+        claims = asserted(form, client["jwks"], audience=self._issuer(request), now=self._clock())
+        return claims is not None and self._first_use({"id": f"jti {claims['jti']}", "until": claims["exp"] * 1000})
 
     def _first_use(self, code: Mapping[str, Any]) -> bool:
         now = self._clock()
@@ -247,7 +258,9 @@ class IdentityProvider:
             "iat": now,
             "exp": now + TOKEN_SECONDS,
         }
-        return jwt.encode({**registered, **claims}, self._key, algorithm="ES256", headers={"kid": self._kid})
+        token = jwt.encode({**registered, **claims}, self._key, algorithm="ES256", headers={"kid": self._kid})
+        key = self._clients[client].get("encryption")
+        return token if key is None else encrypted(token, key)
 
     def _end(self, request: Request) -> Answer:
         """RP-initiated logout: the three parameters are required, as the published documentation says."""

@@ -349,7 +349,7 @@ class _Page(HTMLParser):
         self._in_label = self._in_label and tag != "label"
 
 
-@pytest.mark.parametrize(("provider", "people"), [(FC, 37), (PC, 4)])
+@pytest.mark.parametrize(("provider", "people"), [(FC, 37), (PC, 7)])
 async def test_the_page_is_plain_accessible_french(provider: str, people: int, authorize: Ask) -> None:
     """A language, one title, a legend, a label per choice; no script, nothing loaded from elsewhere."""
     response = await authorize(provider)
