@@ -91,6 +91,6 @@ async def _found(request: Request) -> tuple[Services, Record, int]:
 
 def _link(services: Services, link: Link) -> dict[str, str]:
     return {
-        "url": f"{services.channels.people_url}/demandes/{link.token}",
+        "url": f"{services.channels.people_url}/r/{link.token}",
         "expires_at": instant(link.expires_at),
     }

@@ -71,7 +71,7 @@ def see(path: str) -> Response:
 def wants_page(scope: Scope) -> bool:
     """Whether errors of this address are pages."""
     path: str = scope["path"]
-    return path.removeprefix("/").partition("/")[0] in AREAS
+    return path == "/oauth/authorize" or path.removeprefix("/").partition("/")[0] in AREAS
 
 
 def error_page(scope: Scope, code: str, *, reference: str) -> Response:

@@ -81,6 +81,27 @@ PAGE_ERRORS: Mapping[str, PageError] = {
         ("Par sécurité, rien n'a été enregistré.", "To be safe, nothing was saved."),
         ("Revenez à l'accueil et recommencez.", "Go back to the start and try again."),
     ),
+    "flow_unknown": PageError(
+        404,
+        ("Cette demande ne peut pas s'ouvrir", "This request cannot be opened"),
+        (
+            "Elle a déjà servi, ou son temps est passé. Rien n'a été enregistré.",
+            "It was used already, or its time has passed. Nothing was saved.",
+        ),
+        ("Retournez sur le site d'où vous venez, et recommencez.", "Go back to the site you come from and start over."),
+    ),
+    "link_over": PageError(
+        404,
+        ("Cette visite est finie", "This visit is over"),
+        (
+            "Un lien s'ouvre une fois, pour une demi-heure. Rien n'a été enregistré.",
+            "A link opens once, for half an hour. Nothing was saved.",
+        ),
+        (
+            "Connectez-vous, ou demandez un autre lien à votre conseiller.",
+            "Sign in, or ask your adviser for another link.",
+        ),
+    ),
     "strong_needed": PageError(
         403,
         ("Une connexion plus sûre est nécessaire", "A safer sign-in is needed"),

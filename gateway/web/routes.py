@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.web import integrators, static
+from gateway.web.ask.routes import ask_routes
 from gateway.web.dpo.oversight_routes import oversight_routes
 from gateway.web.dpo.routes import dpo_routes
 from gateway.web.me.routes import me_routes
@@ -31,6 +32,7 @@ def routes() -> list[Route]:
     return [
         Route("/", get_start, methods=["GET"]),
         Route("/help", get_help, methods=["GET"]),
+        *ask_routes(),
         *me_routes(),
         *oversight_routes(),
         *integrators.routes(),

@@ -85,7 +85,7 @@ async def code_for(world: World, id_: str, **answer: Any) -> dict[str, str]:
 async def test_a_request_comes_with_a_link_that_opens_it(each_world: World) -> None:
     """At the address of people's pages; a new one ends the older; the token is nowhere in the database."""
     body = await asked(each_world)
-    base = f"{each_world.bed.services.base_url}/demandes/"
+    base = f"{each_world.bed.services.base_url}/r/"
     assert body["link"]["url"].startswith(base)
     newer = await each_world.bed.post(f"{REQUESTS}/{body['id']}/links", {}, each_world.tokens[ML])
     assert newer.status_code == 201
