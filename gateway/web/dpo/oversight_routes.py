@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from gateway.web.dpo import breach, policies, registers, requests
+from gateway.web.dpo import breach, policies, reconciliation, registers, requests, watch
 
 _GET, _POST = ["GET"], ["POST"]
 
@@ -28,4 +28,8 @@ def oversight_routes() -> list[Route]:
         Route("/dpo/breach", breach.get_breach, methods=_GET),
         Route("/dpo/breach/notice", breach.get_notice, methods=_GET),
         Route("/dpo/breach/persons", breach.post_persons, methods=_POST),
+        Route("/dpo/watch", watch.get_watch, methods=_GET),
+        Route("/dpo/watch/{id}", watch.get_alert, methods=_GET),
+        Route("/dpo/watch/{id}", watch.post_alert, methods=_POST),
+        Route("/dpo/reconciliation", reconciliation.get_reconciliation, methods=_GET),
     ]

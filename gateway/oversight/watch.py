@@ -1,0 +1,174 @@
+"""The watch list of a DPO: alerts within their scope, people's own reports, and what DPOs made of them.
+
+Computed at each look from the projection of the journal; only judgements are stored, each an entry `watch.judged`. The
+note of a judgement stands sealed and never enters the journal. Persons show as the institution's own pseudonyms.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from audit.canonical import Json
+from audit.journal import Draft
+from audit.person_key import Sealing
+from consent.models import authorisation, partner_subject
+from gateway.console.filters import Filter
+from gateway.console.given import given
+from gateway.console.kinds import PARIS, Kind, Scope, date_of, day_of
+from gateway.console.models import line
+from gateway.oversight import rules
+from gateway.oversight.models import judgement as table
+from gateway.oversight.rules import Alert
+from gateway.services import Services
+from gateway.web.me.reports import Report, close_report, open_reports
+
+VERDICTS = ("seen", "normal", "incident")
+LONGEST = 1_000
+_HOUR_MS = sa.literal_column("3600000", sa.BigInteger)  # no parameters: the same expression groups and orders
+_HOURS = sa.literal_column("24", sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a DPO made of an alert."""
+
+    verdict: str
+    org: str
+    at: int
+    entry: int
+    note: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """An alert and its judgements, newest first; `report` when a person reported it."""
+
+    alert: Alert
+    judgements: tuple[Judgement, ...]
+    report: Report | None = field(default=None, repr=False)
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has called it normal or an incident."""
+        return not self.judgements or self.judgements[0].verdict == "seen"
+
+
+async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched]:
+    """Every alert of this scope, open ones first, newest first."""
+    today = day_of(now)
+    search = services.console.search
+    wide = Filter(since=today - rules.DAYS - rules.HABIT, until=today)
+    known = await search.kinds()
+    ids = Filter(since=today, until=today, type="exchange.decided").kinds(scope, known)
+    hours, persons = await services.store.read(
+        lambda connection: (
+            _hours(connection, ids, known, today),
+            _persons(connection, ids, scope, today, services.keys.naming),
+        )
+    )
+    found = [
+        *rules.alerts(await search.counts(scope, wide), today=today),
+        *rules.at_night(hours),
+        *rules.seen_by_many(persons),
+    ]
+    reports = {_reported(each).id: each for each in await open_reports(services, scope.organisation)}
+    found += [_reported(each) for each in reports.values()]
+    judged = await _judgements(services, [each.id for each in found])
+    made = [
+        Watched(alert=each, judgements=judged.get(each.id, ()), report=reports.get(each.id))
+        for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about))
+    ]
+    return sorted(made, key=lambda each: not each.open)
+
+
+async def judge(
+    services: Services, found: Watched, verdict: str, *, note: str, org: str, actor: str, scope: Scope, now: int
+) -> None:
+    """Write a judgement; a report that is normal or an incident is dealt with."""
+    id_ = found.alert.id
+    sealed = _sealing(services).seal(note.encode(), _place(id_)) if note else None
+    row = {"alert": id_, "verdict": verdict, "org": org, "actor": actor, "at": now, "note": sealed}
+
+    def change(connection: Connection, index: int) -> None:
+        connection.execute(sa.insert(table), {**row, "entry": index})
+
+    members: dict[str, Json] = {"alert": id_, "rule": found.alert.rule, "verdict": verdict, "org": org, "actor": actor}
+    await services.journal.append(Draft(type="watch.judged", members=members, time=now, change=change))
+    if found.report is not None and verdict != "seen":
+        await close_report(services, found.report.id, organisation=scope.organisation, actor=actor, now=now)
+
+
+def _reported(report: Report) -> Alert:
+    return Alert(day=day_of(report.reported_at), rule="reported", org=report.org, about=report.id)
+
+
+def _hours(
+    connection: Connection, ids: list[int], known: Mapping[int, Kind], today: int
+) -> list[tuple[int, str, int, int]]:
+    """Requests by people per day, institution and hour of Paris; the hour's offset is that of noon."""
+    chosen, hour = given(connection, ids, sa.Integer()), line.c.at // _HOUR_MS % _HOURS
+    query = sa.select(line.c.day, line.c.kind, hour, sa.func.count()).join(chosen, chosen.c.value == line.c.kind)
+    query = query.where(line.c.actor.is_not(None), line.c.day.between(today - rules.MANY_DAYS + 1, today))
+    grouped = query.group_by(line.c.day, line.c.kind, hour).order_by(line.c.day, line.c.kind, hour)
+    return [
+        (day, known[kind].org, (int(utc) + _offset(day)) % 24, number)
+        for day, kind, utc, number in connection.execute(grouped)
+    ]
+
+
+def _offset(day: int) -> int:
+    noon = datetime.combine(date_of(day), time(12), PARIS).utcoffset()
+    return int(noon.total_seconds() // 3600) if noon is not None else 0
+
+
+def _persons(
+    connection: Connection, ids: list[int], scope: Scope, today: int, key: bytes
+) -> list[tuple[str, str, str, int, int]]:
+    """Persons looked up by many different people acting within a week: see `rules.seen_by_many`."""
+    chosen = given(connection, ids, sa.Integer())
+    eyes = sa.func.count(sa.distinct(line.c.actor))
+    query = sa.select(authorisation.c.subject, authorisation.c.recipient, sa.func.max(line.c.day), eyes)
+    query = query.select_from(line).join(chosen, chosen.c.value == line.c.kind)
+    query = query.join(authorisation, authorisation.c.id == line.c.authorisation)
+    query = query.where(line.c.actor.is_not(None), line.c.day.between(today - rules.MANY_DAYS + 1, today))
+    grouped = query.group_by(authorisation.c.subject, authorisation.c.recipient).having(eyes >= rules.MANY)
+    rows = connection.execute(grouped.order_by(authorisation.c.subject, authorisation.c.recipient).limit(500)).all()
+    subjects = sorted({row[0] for row in rows})
+    names: dict[str, str] = {}
+    if scope.organisation is not None and subjects:
+        own = sa.select(partner_subject.c.subject, partner_subject.c.pseudonym)
+        own = own.where(partner_subject.c.partner == scope.organisation, partner_subject.c.subject.in_(subjects))
+        names = {row[0]: row[1] for row in connection.execute(own.order_by(partner_subject.c.subject))}
+    return [
+        (
+            hmac.digest(key, f"passerelle-watch/v1\0{subject}".encode(), "sha256")[:8].hex(),
+            names.get(subject, ""),
+            *rest,
+        )
+        for subject, *rest in rows
+    ]
+
+
+async def _judgements(services: Services, ids: list[str]) -> dict[str, tuple[Judgement, ...]]:
+    def read(connection: Connection) -> dict[str, tuple[Judgement, ...]]:
+        chosen, found = given(connection, ids, sa.String()), dict[str, tuple[Judgement, ...]]()
+        query = sa.select(table).join(chosen, chosen.c.value == table.c.alert).order_by(table.c.entry.desc())
+        for row in connection.execute(query):
+            note = "" if row.note is None else _sealing(services).unseal(row.note, _place(row.alert)).decode()
+            one = Judgement(verdict=row.verdict, org=row.org, at=row.at, entry=row.entry, note=note)
+            found[row.alert] = (*found.get(row.alert, ()), one)
+        return found
+
+    return await services.store.read(read)
+
+
+def _sealing(services: Services) -> Sealing:
+    return Sealing(services.keys.sealing)
+
+
+def _place(id_: str) -> bytes:
+    return f"oversight_judgement/{id_}".encode()
