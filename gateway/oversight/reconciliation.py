@@ -1,4 +1,4 @@
-"""What the catalogue declares against what was used: fields and purposes nobody needed, agreements near their end. Pure.
+"""What the catalogue declares against what was used: fields, purposes nobody needed, agreements near their end. Pure.
 
 What is not used need not be declared (GDPR 5-1-c). Refuses to say why: a field may be rare and right.
 """
