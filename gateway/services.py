@@ -252,6 +252,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 partners=partners,
                 used=used,
                 senders=senders,
+                mtls_url=settings.mtls_url,
                 revoked=revoked,
                 ledger=ledger,
                 clock=clock,

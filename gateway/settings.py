@@ -121,6 +121,10 @@ class Settings(BaseSettings):
         description="File with the secret that the TLS-terminating proxy sends in `Client-Cert-Secret` beside "
         "`Client-Cert` (RFC 9440). Empty: that header is refused.",
     )
+    mtls_url: str = Field(
+        "",
+        description="Address of the same gateway where the proxy asks for certificates of partners. Empty: the same.",
+    )
     tls_certificate: str = Field(
         "", description="PEM file of the certificate the gateway serves TLS with, its chain included. Empty: no TLS."
     )
@@ -140,10 +144,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 
-    @field_validator("public_url", "people_url")
+    @field_validator("mtls_url", "public_url", "people_url")
     @classmethod
     def _address(cls, value: str, info: ValidationInfo) -> str:
-        if not value and info.field_name == "people_url":
+        if not value and info.field_name != "public_url":
             return value
         parts = urlsplit(value)
         local = parts.hostname in {"127.0.0.1", "localhost", "::1"}

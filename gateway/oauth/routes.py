@@ -23,6 +23,16 @@ from gateway.oauth.token_endpoint import STEPS as TOKEN
 
 _CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is published at least this long before use
 
+_ALIASED = frozenset(
+    {
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "pushed_authorization_request_endpoint",
+    }
+)
+"""Endpoints that clients may reach where certificates are asked for (RFC 8705 §5)."""
+
 
 def metadata(server: AuthorizationServer) -> dict[str, Any]:
     """What clients may know about this server (RFC 8414 §2)."""
@@ -45,6 +55,12 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
         document["scopes_supported"] = sorted(server.scopes_supported)
     if server.presence is not None:
         document |= _person_present(server)
+    if server.mtls_url:
+        document["mtls_endpoint_aliases"] = {
+            name: address.replace(server.issuer, server.mtls_url, 1)
+            for name, address in document.items()
+            if name in _ALIASED
+        }
     return document
 
 

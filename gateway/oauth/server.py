@@ -48,6 +48,8 @@ class AuthorizationServer:
     new_token_id: Callable[[], str] = random_token_id
     senders: Possession | None = None
     """How requests show whom a token is bound to; without certificates and nonces when not given."""
+    mtls_url: str = ""
+    """Where the same endpoints ask for client certificates, when that is another address."""
     other_keys: Callable[[], list[Jwk]] = list
     """Keys published beside those of tokens, which sign other things of this issuer: never accepted for a token."""
     presence: "Presence | None" = None

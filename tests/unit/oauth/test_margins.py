@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from gateway.oauth.challenges import BearerInvalid
+
 DEEP = "[" * 4_000 + "]" * 4_000
 
 
@@ -52,3 +54,14 @@ async def test_margin_6_deep_json_in_a_signed_assertion_is_no_fault_of_ours(worl
     deep = json.dumps((claims if where == "claims" else header) | {"deep": "*"}).replace('"*"', DEEP)
     assertion = world.forge(*((header, deep) if where == "claims" else (deep, claims)), world.private)
     await refused(world, assertion, "form")
+
+
+async def test_margin_7_a_token_that_is_a_jwt_and_was_taken_back(world):
+    """Its signature and its dates stay good; it opens nothing any more, at once."""
+    token = await world.token()
+    assert await world.caller(token)
+    answer = await world.http.post("/oauth/revoke", data=world.form(grant_type=..., scope=..., token=token))
+    assert answer.status_code == 200
+    with pytest.raises(BearerInvalid) as caught:
+        await world.caller(token)
+    assert caught.value.detail == "revoked"

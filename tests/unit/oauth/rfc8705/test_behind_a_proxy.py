@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography import x509
 
 from gateway.oauth.certificates import Certificates
 from gateway.oauth.challenges import BearerInvalid
+from gateway.oauth.routes import metadata
 from tests.unit.oauth.rfc8705.authority import Made, make
 
 SECRET = b"a secret that only the proxy and the gateway know"
@@ -141,10 +143,10 @@ async def test_a_subject_that_only_looks_the_same_is_refused(behind, ours):
 
 
 @pytest.mark.parametrize("days", [-60, 60])
-async def test_a_certificate_of_another_time_is_refused(behind, ours, days):
+async def test_a_certificate_of_another_time_is_refused(behind, days):
     """Also where the proxy lets certificates in that nobody but the partner signed."""
-    behind.now += days * 86_400_000
-    behind.refused(await behind.post(behind.form(), headers=headers(ours)), "invalid_client", "certificate.expired")
+    other = make("Passerelle", names=(x509.DNSName(NAME),), now=TODAY + timedelta(days=days))
+    behind.refused(await behind.post(behind.form(), headers=headers(other)), "invalid_client", "certificate.expired")
 
 
 async def test_a_bound_token_over_another_connection_is_refused(behind, ours, foreign):
@@ -206,3 +208,12 @@ async def test_the_metadata_say_whether_tokens_can_be_bound_to_certificates(worl
         for path in ("oauth-authorization-server", "oauth-protected-resource"):
             document = (await world.http.get(f"/.well-known/{path}")).json()
             assert document["tls_client_certificate_bound_access_tokens"] is expected
+
+
+async def test_another_address_for_certificates_is_announced(world):
+    """§5: the same endpoints where the proxy asks for certificates, so that people's browsers are not asked."""
+    alias = "https://mtls.passerelle.example.org"
+    document = metadata(replace(world.server, mtls_url=alias))
+    assert document["mtls_endpoint_aliases"]["token_endpoint"] == f"{alias}/oauth/token"
+    assert "jwks_uri" not in document["mtls_endpoint_aliases"]
+    assert "mtls_endpoint_aliases" not in metadata(world.server)
