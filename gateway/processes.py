@@ -57,10 +57,10 @@ class Processes:
         for process in self._running:
             process.wait(20)
 
-    def start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str, module: str = "gateway") -> None:
         """Start one that keeps running."""
         with (self._home / f"{name}.log").open("wb") as log:
-            command = [sys.executable, "-m", "gateway", *arguments]
+            command = [sys.executable, "-m", module, *arguments]
             self._running.append(subprocess.Popen(command, stdout=log, stderr=log, env=self._environment))  # noqa: S603  ours
 
     def run(self, *arguments: str) -> tuple[int, str]:

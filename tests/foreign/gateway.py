@@ -80,8 +80,8 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway(home: Path, **settings: Any) -> Iterator[Gateway]:
-    """Start one on this machine, by http, with its sources nowhere."""
+def gateway(home: Path, *, program: tuple[str, ...] = ("gateway", "serve"), **settings: Any) -> Iterator[Gateway]:
+    """Start one on this machine, by http, with its sources nowhere; `program` is a module and its arguments."""
     home.mkdir(parents=True, exist_ok=True)
     sources = home / "sources.yaml"
     sources.write_text(yaml.safe_dump(sandbox.sources("http://127.0.0.1:1")), "utf-8")
@@ -90,7 +90,7 @@ def gateway(home: Path, **settings: Any) -> Iterator[Gateway]:
     with Processes(known, {"gateway": port}) as processes:
         made = Gateway(issuer=known.public_url, home=home, settings=known, processes=processes)
         made.passerelle("database", "migrate")
-        processes.start("gateway", "serve")
+        processes.start("gateway", *program[1:], module=program[0])
         _wait(known.public_url, home / "gateway.log")
         yield made
 
