@@ -141,7 +141,8 @@ class Day:
         basic = base64.b64encode(f"{self.partner.name}:{spare}".encode()).decode()
         for headers in (
             {"Authorization": f"Bearer {token}"}, {"Authorization": f"DPoP {token}"},
-            {"Authorization": f"Basic {basic}"}, {"Authorization": token}, {"Authorization": f"DPoP {token}", "DPoP": token}, {"Cookie": f"token={token}"},
+            {"Authorization": f"Basic {basic}"}, {"Authorization": token}, {"Cookie": f"token={token}"},
+            {"Authorization": f"DPoP {token}", "DPoP": token},
             {"Authorization": f"DPoP {token}", **self.proof("/v1/catalogue")}, {"Referer": f"https://x.example/{token}"},
             {"X-Request-Id": token}, {"User-Agent": token}, {"X-Forwarded-For": token}, {"DPoP": pem.replace("\n", "")},
         ):  # fmt: skip
