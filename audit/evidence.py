@@ -1,8 +1,8 @@
 """Finds out what files are, and makes the verification made for them.
 
-A directory is a log, an extract, or holds one of these per year. A file is a receipt of the gateway (JSON), a
-tlog-proof (text or JSON) with its entry beside it or, in JSON, in it (`entry`; of a removed one its hash, `leaf`), a
-checkpoint, or a consistency proof (the body of `add-checkpoint`).
+A directory, or an archive (ZIP), is a log, an extract, or holds one of these per year. A file is a receipt of the
+gateway (JSON), a tlog-proof (text or JSON) with its entry beside it or, in JSON, in it (`entry`; of a removed one its
+hash, `leaf`), a checkpoint, or a consistency proof (the body of `add-checkpoint`).
 Checkpoints are verified together, with the log or the proofs given beside them: is one an extension of the other?
 Refuses a file it does not know, and to look for anything outside the paths it was given but an entry beside its proof.
 """
@@ -10,12 +10,13 @@ Refuses a file it does not know, and to look for anything outside the paths it w
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from audit import proofs, receipts
+from audit import proofs, receipts, table
 from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory
@@ -25,11 +26,12 @@ from audit.proofs import ConsistencyProof, InclusionProof
 from audit.replay import see
 from audit.report import Report, report
 from audit.trust import Trust, read_text
+from audit.unpacking import is_archive, unpack
 from audit.verify import verify_directory
 
 RECEIPT_CHECKS = ("receipt",)
 PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses")
-EXTRACT_CHECKS = ("checkpoint", "entries", "witnesses")
+EXTRACT_CHECKS = ("checkpoint", "entries", "tables", "witnesses")
 PAIR_CHECKS = ("checkpoints", "witnesses", "extension")
 _PROOF = frozenset({"index", "path", "checkpoint"})
 _WHOLE = (_PROOF | {"entry"}, _PROOF | {"leaf"})
@@ -54,9 +56,23 @@ class _Sorted:
 
 def verify_paths(paths: Sequence[Path], trust: Trust, *, processes: int = 1) -> list[Report]:
     """Verify everything given; `NothingToVerify` for what cannot be read or is not known."""
-    found = _Sorted()
-    for path in paths:
-        _sort(path, found)
+    with ExitStack() as stack:
+        found = _Sorted()
+        unpacked: dict[str, str] = {}
+        for path in paths:
+            if path.is_file() and is_archive(path):
+                folder = unpack(path, stack)
+                unpacked[str(folder)] = str(path)
+                _sort(folder, found)
+            else:
+                _sort(path, found)
+        reports = _verified(found, trust, processes)
+    for folder_name, name in unpacked.items():
+        reports = [replace(each, about=each.about.replace(folder_name, name)) for each in reports]
+    return reports
+
+
+def _verified(found: _Sorted, trust: Trust, processes: int) -> list[Report]:
     if not trust.vkeys and trust.policy is None and (found.receipts or found.proofs or found.checkpoints):
         raise NothingToVerify("a receipt, a proof or a checkpoint is verified with a key you hold: --vkey or --policy")
     reports = _logs(found.logs, trust, processes)
@@ -212,7 +228,25 @@ def _extract(path: Path, trust: Trust) -> Report:
         found["entries"] = (False, f"entries/{min(alone)}.tlog-proof lies there without its entry")
     else:
         found["entries"] = (True, f"{len(files)} entries, each in the tree")
+    if (told := _tables(path, files)) is not None:
+        found["tables"] = told
     return report(str(path), EXTRACT_CHECKS, found, entries=len(files))
+
+
+def _tables(path: Path, files: list[Path]) -> tuple[bool | None, str] | None:
+    """Make the JSON lines and the table again, where they lie beside, and compare."""
+    makers = {"entries.jsonl": table.json_lines, "entries.csv": table.table}
+    if not any((path / name).is_file() for name in makers):
+        return None
+    try:
+        entries = sorted((int(file.stem), file.read_bytes()) for file in files)
+    except ValueError:
+        return False, "an entry is not named by its index"
+    wrong = [
+        name for name, make in makers.items()
+        if (path / name).is_file() and (path / name).read_bytes() != make(entries)
+    ]  # fmt: skip
+    return (False, f"{wrong[0]} does not say what the entries say") if wrong else (True, "made again from the entries")
 
 
 def _proved(file: Path, note: str, trust: Trust) -> bool:

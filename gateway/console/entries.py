@@ -56,10 +56,26 @@ class Entry:
         return proofs.write(self.proof.index, self.proof.path, self.proof.note) if self.proof else ""
 
 
+Heads = dict[int, tuple[Served, Checkpoint] | None]
+"""Of each year (by its number), the checkpoint that entries are proved under."""
+
+
+def heads_of(connection: Connection, log: PublishedLog, vkeys: Callable[[str], Sequence[Vkey]]) -> Heads:
+    """Read the newest checkpoint of every year: for proofs that must all be under the same."""
+    return {shard.id: _head(connection, log, shard, vkeys) for shard in shards.every(connection)}
+
+
 def read(
-    connection: Connection, log: PublishedLog, positions: Sequence[int], *, vkeys: Callable[[str], Sequence[Vkey]]
+    connection: Connection,
+    log: PublishedLog,
+    positions: Sequence[int],
+    vkeys: Callable[[str], Sequence[Vkey]],
+    under: Heads | None = None,
 ) -> dict[int, Entry]:
-    """Read and check entries by their positions over all years; what was never written is left out."""
+    """Read and check entries by their positions over all years; what was never written is left out.
+
+    Proofs are `under` these checkpoints, else under the newest.
+    """
     every = shards.every(connection)
     columns = audit_entry.c
     query = (
@@ -68,7 +84,7 @@ def read(
         .order_by(columns.index)
     )
     rows = {position: (bytes(digest), bytes(leaf)) for position, digest, leaf in connection.execute(query)}
-    heads: dict[int, tuple[Served, Checkpoint] | None] = {}
+    heads: Heads = dict(under or {})
     found = {}
     for position in positions:
         shard = next((each for each in every if each.first <= position < each.first + each.size), None)

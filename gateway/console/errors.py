@@ -5,6 +5,7 @@ ConsoleError
 ├── NotYours          an entry, an export or a page of another institution: told as if it did not exist
 ├── ExportTooLarge    more entries than one export holds
 ├── SecondFactorRequired  a session without a second factor
+├── ExportAltered     an entry of an export does not verify: nothing is handed over
 └── CaseRequired      a search from an identity without the number of the case
 """
 
@@ -53,3 +54,9 @@ class CaseRequired(ConsoleError):
     """A search from an identity is made for a case, and says which."""
 
     code = "case_required"
+
+
+class ExportAltered(ConsoleError):
+    """An entry does not verify: no export is made of a journal that is altered."""
+
+    code = "export_altered"

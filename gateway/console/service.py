@@ -1,21 +1,25 @@
 """The DPO's console without its pages, put together: what follows the journal beside the server, and what pages ask."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from audit import succession
 from audit.inspection import Inspection
 from audit.journal import Journal
 from audit.keys import Vkey
 from audit.publisher import Publisher
 from audit.reading import PublishedLog
+from audit.rotation import published_keys
 from audit.store import Store
 from audit.witnessing import Witnessing
 from consent.subjects import People
 from consent.vault import Vault
 from gateway.console import entries
 from gateway.console.entries import Entry
+from gateway.console.exports import Exports
 from gateway.console.integrity import Integrity
 from gateway.console.persons import Persons
 from gateway.console.projector import Projector
@@ -32,6 +36,7 @@ class Console:
     search: Search
     integrity: Integrity
     persons: Persons
+    exports: Exports
     store: Store
     log: PublishedLog
     vkeys: Callable[[str], Sequence[Vkey]]
@@ -63,9 +68,29 @@ def open_console(
     def vkeys(origin: str) -> list[Vkey]:
         return [vkey.named(origin) for vkey in keys.log.vkeys]
 
+    async def beside() -> Mapping[str, bytes]:
+        """The public halves: what an extract lies beside."""
+        current = {"log": keys.log.vkeys, "receipt": keys.receipt.vkeys}
+        published = await store.read(partial(published_keys, current=current))
+        shown = {"keys": succession.to_json(published).encode(), "log.vkey": f"{keys.log.vkeys[0]}\n".encode()}
+        if settings.witness_policy:
+            shown["policy"] = await asyncio.to_thread(Path(settings.witness_policy).read_bytes)
+        return shown
+
+    search = Search(store)
     return Console(
         projector=Projector(store),
-        search=Search(store),
+        search=search,
+        exports=Exports(
+            store=store,
+            journal=journal,
+            search=search,
+            log=log,
+            vkeys=vkeys,
+            beside=beside,
+            folder=settings.home / "exports",
+            clock=clock,
+        ),
         store=store,
         log=log,
         vkeys=vkeys,

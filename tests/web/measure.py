@@ -14,6 +14,7 @@ _SMALL = """() => {
   const inText = (e) => e.tagName === 'A' && !e.classList.contains('button')
     && e.closest('p, dd, td, li, summary, h1, h2, h3');
   return [...document.querySelectorAll('a, button, summary, input:not([type=hidden]), select, textarea')]
+    .filter(e => !e.closest('[aria-hidden=true]'))  // the same links stand elsewhere on the page (2.5.8, equivalent)
     .filter(shown).filter(e => !inText(e) || e.closest('nav, header, footer'))
     .map(e => { const r = e.getBoundingClientRect(); const main = e.classList.contains('button');
       return [e.outerHTML.slice(0, 120), Math.round(r.width), Math.round(r.height), main ? 44 : 24] })

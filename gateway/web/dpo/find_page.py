@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from audit.events import EVENTS
 from gateway.actors import actor_tag
-from gateway.console.errors import CaseRequired, SearchRefused
+from gateway.console.errors import CaseRequired, NotYours, SearchRefused
 from gateway.console.filters import Filter, Words, read
 from gateway.console.kinds import Scope, date_of, day_of
 from gateway.console.persons import WAYS, Sought
@@ -55,7 +55,7 @@ async def get_search(request: Request, visitor: Visitor) -> Response:
         wanted = read(request.query_params, words, today=today)
     except SearchRefused as refused:
         wanted, wrong = read({}, words, today=today), refused.name
-    among = await services.console.persons.positions(wanted.person, actor=visitor.actor) if wanted.person else None
+    among = await among_of(request, visitor, wanted)
     found = await services.console.search.find(scope, wanted, among=among, after=after_of(request))
     names = names_of(request)
     lines = await shown(services, found.rows, names)
@@ -97,6 +97,8 @@ async def post_person(request: Request, visitor: Visitor) -> Response:
         number = await services.console.persons.look(
             sought, scope=scope, actor=visitor.actor, organisation=visitor.organisation
         )
+    except NotYours:
+        raise PageProblem("not_found") from None
     except (SearchRefused, CaseRequired) as refused:
         return await _asked(request, visitor, wrong=refused.code, by=sought.by)
     if number is None:
@@ -122,6 +124,17 @@ async def post_agent(request: Request, visitor: Visitor) -> Response:
     if not form["agent"]:
         return see("/dpo/search")
     return see(url("/dpo/search", actor=actor_tag(services.keys.actors, org, form["agent"])))
+
+
+async def among_of(request: Request, visitor: Visitor, wanted: Filter) -> list[int] | None:
+    """Where the entries about the person searched for stand; None when the filter names nobody."""
+    services: Services = request.scope["services"]
+    if not wanted.person:
+        return None
+    try:
+        return await services.console.persons.positions(wanted.person, actor=visitor.actor)
+    except NotYours:
+        raise PageProblem("not_found") from None
 
 
 async def words_of(services: Services) -> Words:
