@@ -7,6 +7,7 @@ is not about this person, and to read without bound: a page looks through `LOOKE
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -23,10 +24,14 @@ from consent.vault import SubjectId
 from gateway.archive.told import withheld
 from gateway.services import Services
 
-CHUNK = 120
-LOOKED = 2_400
+CHUNKS = (30, 120, 480)
+"""How many lines are read at a time: few at first, as most pages need no more; the last size repeats."""
+LOOKED = 1_500
 _TOGETHER = 40
 """How far apart the entries of one exchange may stand: others of the same person at the same moment."""
+
+_SKEW_MS = 600_000
+"""How far an entry's own time may stand from its neighbours' (the journal allows half of it)."""
 
 _OUTCOMES = frozenset({"exchange.released", "exchange.undelivered"})
 
@@ -77,13 +82,13 @@ class Wanted:
     until: int | None = None
     authorisation: str | None = None
 
-    def holds(self, access: Access) -> bool:
-        """Whether it is one of them."""
+    def holds(self, decided: Mapping[str, Any], at: int) -> bool:
+        """Whether the access that was so decided, and told at this moment, is one of them."""
         return (
-            (self.org is None or access.org == self.org)
-            and (self.authorisation is None or access.authorisation == self.authorisation)
-            and (self.since is None or access.at >= self.since)
-            and (self.until is None or access.at < self.until)
+            (self.org is None or decided["org"] == self.org)
+            and (self.authorisation is None or decided.get("authorisation") == self.authorisation)
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at < self.until)
         )
 
 
@@ -118,19 +123,22 @@ async def accesses(
     asked = wanted or Wanted()
 
     def work(connection: Connection) -> Found:
-        start = _start(connection, subject, before)
-        outcomes = _outcomes(connection, key, start, _count(connection, subject))
+        count = _count(connection, subject)
+        start = count if before is None else max(0, min(before, count))
+        if asked.until is not None:
+            start = _below(connection, key, start, asked.until + _SKEW_MS)
+        outcomes = _outcomes(connection, key, start, count)
         found: list[Access] = []
         for looked, line in enumerate(_walk(connection, key, start), 1):
             entry = line.entry
-            if asked.since is not None and entry["time"] < asked.since:
+            if asked.since is not None and entry["time"] < asked.since - _SKEW_MS:
                 return Found(accesses=tuple(found), before=None)
             if entry["type"] in _OUTCOMES:
                 outcomes[entry["ref"]] = line
             elif entry["type"] == "exchange.decided":
-                access = _access(line, outcomes.pop(entry["ref"], None), key)
-                if asked.holds(access):
-                    found.append(access)
+                came = outcomes.pop(entry["ref"], None)
+                if asked.holds(entry, (came or line).entry["time"]):
+                    found.append(_access(line, came, key))
             if len(found) == size or looked >= LOOKED:
                 return Found(accesses=tuple(found), before=line.number or None)
         return Found(accesses=tuple(found), before=None)
@@ -143,7 +151,8 @@ async def newest(services: Services, subject: SubjectId, *, size: int, before: i
     key = (await services.vault.open(subject)).journal
 
     def work(connection: Connection) -> FoundLines:
-        start = _start(connection, subject, before)
+        count = _count(connection, subject)
+        start = count if before is None else max(0, min(before, count))
         first = max(0, start - size)
         lines = _read(connection, key, range(first, start))
         return FoundLines(lines=tuple(reversed(lines)), before=first or None)
@@ -167,9 +176,17 @@ async def line_at(services: Services, subject: SubjectId, index: int) -> Line | 
     return await services.store.read(work)
 
 
-def _start(connection: Connection, subject: SubjectId, before: int | None) -> int:
-    count = _count(connection, subject)
-    return count if before is None else max(0, min(before, count))
+def _below(connection: Connection, key: PersonKey, end: int, until: int) -> int:
+    """The number above the last line dated before `until`: halved, as a person's lines are in the order of time."""
+    first = 0
+    while first < end:
+        middle = (first + end) // 2
+        found = _read(connection, key, (middle,))
+        if found and found[0].entry["time"] >= until:
+            end = middle
+        else:  # earlier, or pruned, which is earlier still
+            first = middle + 1
+    return end
 
 
 def _count(connection: Connection, subject: SubjectId) -> int:
@@ -178,12 +195,14 @@ def _count(connection: Connection, subject: SubjectId) -> int:
 
 
 def _walk(connection: Connection, key: PersonKey, start: int) -> Iterator[Line]:
-    """Lines below `start`, newest first; the first reading is small, as most pages need no other."""
-    end, step = start, CHUNK // 4
-    while end > 0:
+    """Lines below `start`, newest first."""
+    end = start
+    for step in chain(CHUNKS, repeat(CHUNKS[-1])):
+        if end <= 0:
+            return
         first = max(0, end - step)
         yield from reversed(_read(connection, key, range(first, end)))
-        end, step = first, CHUNK
+        end = first
 
 
 def _read(connection: Connection, key: PersonKey, numbers: Iterable[int]) -> list[Line]:

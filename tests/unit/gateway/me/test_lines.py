@@ -76,6 +76,21 @@ async def test_a_search_without_result_stops_and_says_where(life: Life, monkeypa
     assert (found.accesses, found.before is not None) == ((), True)
 
 
+async def test_a_month_long_ago_is_found_without_reading_what_came_since(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule: the end of the month is looked up by halving; what lies after it is not walked through."""
+    await seen_by_all(life)
+    whole = (await accesses(life.services, life.subject, size=9)).accesses
+    monkeypatch.setattr(lines, "_SKEW_MS", 0)
+    monkeypatch.setattr(lines, "LOOKED", 6)
+    until = whole[2].at
+    older = [each for each in whole if each.at < until]
+    found = await accesses(life.services, life.subject, size=len(older), wanted=Wanted(until=until))
+    assert list(found.accesses) == older
+    assert (await accesses(life.services, life.subject, size=9, wanted=Wanted(until=1))).accesses == ()
+
+
 async def test_all_lines_are_as_many_as_the_person_has(life: Life) -> None:
     """Rule: the list of everything misses no number (promise P8)."""
     await seen_by_all(life)

@@ -53,7 +53,7 @@ class Visit:
 async def visit(life: Life, subject: Any = None, **identity: Any) -> Visit:
     """Sign in as this person."""
     whose = subject or life.subject
-    usual = {"actor": "subject", "name": "Lucas", "owner": f"t:{whose}"}
+    usual = {"actor": "subject", "name": "Lucas", "owner": f"t:{whose}", "provider": "test"}
     who = Identity(role="beneficiary", subject=whose, **{**usual, **identity})
     found = Visit(life, await life.services.sessions.open(who, now=life.now, agent="Firefox"))
     await found.get("/me/words" if "mandate" not in identity else "/me")
@@ -362,7 +362,7 @@ async def test_a_helper_acts_under_the_mandate_and_changes_no_wish(full: Life) -
     assert (withdrawn["by"], withdrawn["mandate"]) == ("representative", made.id)
     await me.get("/me/help")
     assert (await me.post("/me/help", mandate=made.id)).headers["location"] == "/me/help?done=1"
-    await helper.post(f"/me/authorisations/{full.ids['dept-brume']}/stop", status=403)
+    await helper.post(f"/me/authorisations/{full.ids['dept-brume']}/stop", status=401)
 
 
 async def test_a_renewal_is_offered_before_the_end_only(life: Life) -> None:
@@ -393,7 +393,7 @@ async def test_nobody_else_opens_a_page_of_a_person(full: Life, path: str) -> No
     """Rule: signed out leads to sign-in, another role to a refusal."""
     out = Visit(full, "invented")
     assert (await out.get(path, status=303)).headers["location"].startswith("/signin?next=")
-    dpo = Identity(role="dpo", actor=TAG, owner="t:dpo", organisation="ml-brume", name="C")
+    dpo = Identity(role="dpo", actor=TAG, owner="t:dpo", organisation="ml-brume", name="C", provider="test")
     inside = Visit(full, await full.services.sessions.open(dpo, now=full.now))
     await inside.get(path, status=403)
 
