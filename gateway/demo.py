@@ -32,6 +32,10 @@ PARTNER = "ml-brume"
 PURPOSE = "support.youth"
 DATASETS = ["rsa", "quotient_familial", "household", "registration", "rdv"]
 SCOPES = ["authorisations:request", "subjects:nir", "subjects:write", *(f"data:{name}" for name in DATASETS)]
+DPOS = (
+    ("caf-brume", "--email", "camille.vernier@professionnels.example", "--siret", "99900103500016"),
+    ("gi-brume", "--consortium", "--email", "gwenael.astruc@professionnels.example", "--siret", "99900107600010"),
+)
 PROFESSIONAL = {
     "id": "conseiller-42",
     "family_name": "Marchand",
@@ -51,6 +55,9 @@ async def tell(*, once: bool) -> int:
         public_url=f"http://127.0.0.1:{ports['gateway']}",
         port=ports["gateway"],
         sources=HOME / "sources.yaml",
+        portal_name="Passerelle (démonstration)",
+        help_phone="02 99 00 00 00",
+        help_desk="Maison de l'emploi, 1 place du Marché, Brume-sur-Loire",
         identity_providers=str(HOME / "providers.yaml"),
         database_url="",
         keys_database_url="",
@@ -103,6 +110,8 @@ class Story:
             siret = services.catalogue.parties[PARTNER].siret
             jwks = json.loads((HOME / "ml-brume.jwks.json").read_text("utf-8"))
             await register(services, name=PARTNER, siret=siret, jwks=jwks, scopes=SCOPES)
+        for words in DPOS:
+            self.processes.run("role", "add", "dpo", *words)
         self.processes.start("gateway", "serve")
         await self.processes.ready("gateway", "/livez")
         self.expect("the gateway is ready", (await self.get("/readyz"))["ready"] is True)
@@ -240,8 +249,10 @@ class Story:
         self.expect("the copy is caught", status == 1 and content != bundle.read_bytes())
 
     async def hand_over(self) -> None:
-        """Somebody for whom everything is fine, and three commands to try while both servers run."""
+        """The portal and who to be there; somebody for whom everything is fine, and three commands to try."""
         await self.sign_in()
+        self.expect("a new question waits for Amina", bool(await self.ask_for_authorisation()))
+        self.show_portal()
         self.pseudonym = await self.link(LUCAS)
         await self.person("gives", await self.ask_for_authorisation())
         url, key = self.settings.public_url, f"--key {HOME}/ml-brume.pem"
@@ -251,7 +262,7 @@ class Story:
             return f'-H "Authorization: DPoP $(cat {HOME}/token)" \\\n    -H "DPoP: {proof}"'
 
         body = json.dumps({"subject": {"reference": LUCAS[1]}, "purpose": PURPOSE, "fields": DATASETS})
-        say("\nThe gateway and the sandbox are running; Ctrl-C stops them. Try, in another terminal:\n")
+        say("\nThe API. Try, in another terminal:\n")
         say(f"  curl -s {url}/readyz\n")
         say(f"  curl -s {bound('GET', '/v1/catalogue')} \\\n    {url}/v1/catalogue\n")
         say(f'  curl -s {bound("POST", "/v1/exchanges")} \\\n    -H "Content-Type: application/json" \\')
@@ -260,6 +271,17 @@ class Story:
         say("The token lives five minutes. A new one (the gateway never sees the private key):\n")
         say(f"  PASSERELLE_PUBLIC_URL={url} .venv/bin/passerelle partner token {PARTNER} {key} \\")
         say(f"    --professional {HOME}/professional.json {scopes} > {HOME}/token")
+
+    def show_portal(self) -> None:
+        """Where to look, as whom, and at what."""
+        url = self.settings.public_url
+        say("\nThe gateway and the sandbox are running; Ctrl-C stops them.\n")
+        say(f"The portal is {url}/ (French; English at the top right). Everybody here is fictional.\n")
+        say("  As Amina Delorme, by the simulated FranceConnect: the question that waits for her, who has seen what,")
+        say("    and « Arrêter ». Lucas Perrin is there too: what he gave is still in force.")
+        say("  As Camille Vernier, DPO of the CAF, by the simulated ProConnect: is the journal intact,")
+        say("    what left the CAF, one entry with its proof. Gwenaël Astruc is the DPO of all institutions.")
+        say(f"  As a developer: {url}/docs")
 
     async def exchange(self) -> tuple[int, dict[str, Any]]:
         """One exchange about Amina."""
