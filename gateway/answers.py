@@ -8,19 +8,19 @@
 Refuses a batch job, and a witness who is the same professional. The person decides: the professional is `actor`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from consent.assistance import GIVING, STOPPING, Yes, require
 from consent.codes import Sent, bind
-from consent.errors import ConsentError, StateConflict
+from consent.errors import ConsentError, IdentifierInvalid, StateConflict
 from consent.records import Transition
 from consent.representatives import SEEN, Checked
 from consent.requests import PENDING, find, told
 from consent.states import By, Mandate, Record
-from gateway.actors import actor_tag
+from gateway.actors import actor_tag, holder_tag
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from gateway.services import Services
@@ -45,12 +45,18 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a mandate says; `until` is its first moment without force."""
+    """What a mandate says; `until` is its first moment without force.
+
+    Its holder can sign in alone when known by civil identity (`pivot`), or as a professional of the partner by the
+    `sub` their identity provider gives them; else they act before a professional only.
+    """
 
     capacity: str
     digest: str
     until: int
     purposes: frozenset[str]
+    pivot: Mapping[str, Any] | None = field(default=None, repr=False)
+    professional: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +140,24 @@ async def record_mandate(
     subject = await services.people.resolve(partner=caller.partner.id, pseudonym=pseudonym, reference=reference)
     if not seen.purposes <= set(services.catalogue.purposes):
         raise Refusal("purpose_unknown")
-    checked = Checked(holder=SEEN, capacity=seen.capacity, digest=seen.digest, until=seen.until, purposes=seen.purposes)
+    holder = _holder(services, caller, seen, now=now)
+    checked = Checked(
+        holder=holder, capacity=seen.capacity, digest=seen.digest, until=seen.until, purposes=seen.purposes
+    )
     by = By(kind="professional", channel="counter", actor=tag)
     return await services.channels.mandates.record(subject, checked, by=by, now=now)
+
+
+def _holder(services: Services, caller: Caller, seen: Seen, *, now: int) -> str:
+    """The tag a sign-in of the holder will show; the identity itself is not kept."""
+    if seen.professional is not None:
+        return actor_tag(services.keys.actors, caller.partner.id, seen.professional)
+    if seen.pivot is None:
+        return SEEN
+    try:
+        return holder_tag(services.keys.actors, services.entrance.accounts.civil_name(seen.pivot, now=now))
+    except IdentifierInvalid as invalid:
+        raise IdentifierInvalid(f"/holder{invalid.pointer}", invalid.reason) from None
 
 
 async def _decide(services: Services, record: Record, noted: Noted, by: By, now: int) -> Done:

@@ -1,7 +1,7 @@
 """What a professional notes on a person's behalf: answers, the codes that confirm them, withdrawals."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import Field
@@ -75,6 +75,13 @@ class Withdrawal(Act):
     channel: Literal["counter", "phone", "paper", "letter"]
 
 
+class Holder(Body):
+    """Who may sign in alone under a mandate: by civil identity, or as the partner's own professional."""
+
+    pivot: dict[str, Any] | None = None
+    professional: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
 class MandateSeen(Body):
     """What the document says; the document itself stays where it is."""
 
@@ -83,6 +90,7 @@ class MandateSeen(Body):
     digest: _Digest
     until: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     purposes: Annotated[list[str], Field(max_length=32)] = Field(default=[])
+    holder: Holder = Field(default=Holder())
 
 
 async def post_answer(request: Request) -> Response:
@@ -123,8 +131,15 @@ async def post_mandate(request: Request) -> Response:
     services, caller, now = await _caller(request)
     body = parse(MandateSeen, await read_body(request.headers, request.receive))
     body.subject.exactly_one("/subject")
+    if body.holder.pivot is not None and body.holder.professional is not None:
+        raise Refusal("malformed_request", errors=[{"pointer": "/holder", "reason": "one_of_pivot_professional"}])
     seen = Seen(
-        capacity=body.capacity, digest=body.digest, until=_midnight(body.until), purposes=frozenset(body.purposes)
+        capacity=body.capacity,
+        digest=body.digest,
+        until=_midnight(body.until),
+        purposes=frozenset(body.purposes),
+        pivot=body.holder.pivot,
+        professional=body.holder.professional,
     )
     made = await record_mandate(
         services, caller, seen, pseudonym=body.subject.pseudonym, reference=body.subject.reference, now=now
