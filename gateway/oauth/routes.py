@@ -15,12 +15,15 @@ from gateway.oauth import details, pkce, presence, resource
 from gateway.oauth.client_authentication import METHOD
 from gateway.oauth.endpoint import Endpoint
 from gateway.oauth.grants import GRANTS
+from gateway.oauth.introspection import STEPS as INTROSPECTION
 from gateway.oauth.jose import ALGORITHMS
+from gateway.oauth.keys import ALGORITHM
 from gateway.oauth.pushed import STEPS as PUSHED
 from gateway.oauth.revocation_endpoint import STEPS as REVOCATION
 from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.token_endpoint import STEPS as TOKEN
 
+_OTHERS = ("introspection", "revocation")
 _CACHE = {"Cache-Control": "public, max-age=300"}  # a new signing key is published at least this long before use
 
 _ALIASED = frozenset(
@@ -39,6 +42,7 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
     document: dict[str, Any] = {
         "issuer": server.issuer,
         "token_endpoint": server.token_endpoint,
+        "introspection_endpoint": f"{server.issuer}/oauth/introspect",
         "revocation_endpoint": f"{server.issuer}/oauth/revoke",
         "jwks_uri": server.jwks_uri,
         "grant_types_supported": [name for name in GRANTS if server.presence or name != presence.GRANT],
@@ -48,8 +52,9 @@ def metadata(server: AuthorizationServer) -> dict[str, Any]:
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": server.possession.certificates.expected,
         "protected_resources": [server.resource],
-        "revocation_endpoint_auth_methods_supported": [METHOD],
-        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        **{f"{name}_endpoint_auth_methods_supported": [METHOD] for name in _OTHERS},
+        **{f"{name}_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS) for name in _OTHERS},
+        "introspection_signing_alg_values_supported": [ALGORITHM],  # RFC 9701 §7
     }
     if server.scopes_supported:
         document["scopes_supported"] = sorted(server.scopes_supported)
@@ -94,6 +99,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
     pushed = Endpoint(server, PUSHED, name="pushed_request", status=201)
     return [
         Route("/oauth/token", Endpoint(server, TOKEN, name="token"), name="oauth_token"),
+        Route("/oauth/introspect", Endpoint(server, INTROSPECTION, name="introspection"), name="oauth_introspect"),
         Route("/oauth/revoke", Endpoint(server, REVOCATION, name="revocation"), name="oauth_revoke"),
         *([Route("/oauth/par", pushed, name="oauth_par")] if server.presence else []),
         Route("/oauth/jwks", jwks, methods=["GET"], name="oauth_jwks"),

@@ -18,6 +18,10 @@ async def test_the_metadata_describe_this_server(world):
     assert answer.json() == {
         "issuer": ISSUER,
         "token_endpoint": f"{ISSUER}/oauth/token",
+        "introspection_endpoint": f"{ISSUER}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
+        "introspection_signing_alg_values_supported": ["ES256"],
         "revocation_endpoint": f"{ISSUER}/oauth/revoke",
         "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
         "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
@@ -37,7 +41,7 @@ async def test_every_address_of_the_metadata_answers(world):
     """What is announced exists."""
     document = metadata(world.server)
     assert (await world.http.get(document["jwks_uri"])).status_code == 200
-    for name in ("token_endpoint", "revocation_endpoint"):
+    for name in ("token_endpoint", "introspection_endpoint", "revocation_endpoint"):
         assert (await world.http.post(document[name])).status_code == 400
 
 
