@@ -18,7 +18,7 @@ _NAMES = (
     frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"})
     | {"url", "signature", "types", "since", "datasets"}
     | {"answer", "channel", "explicit", "person_present", "evidence", "mandate", "code"}
-    | {"capacity", "until", "purposes"}
+    | {"capacity", "until", "purposes", "holder", "professional"}
     | KINDS
 )
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")

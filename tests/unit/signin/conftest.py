@@ -70,7 +70,9 @@ class World:
     def of(self, provider: str) -> Hostile:
         return {"franceconnect": self.fc, "proconnect": self.pc}[provider]
 
-    async def leave(self, browser: httpx.AsyncClient, provider: str = "franceconnect", query: str = "") -> dict[str, str]:
+    async def leave(
+        self, browser: httpx.AsyncClient, provider: str = "franceconnect", query: str = ""
+    ) -> dict[str, str]:
         """Begin; gives the parameters of the authorization request."""
         answer = await browser.get(f"/signin/{provider}{query}")
         assert answer.status_code == 303, answer.text

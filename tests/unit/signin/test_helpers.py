@@ -128,8 +128,8 @@ async def test_a_session_under_a_mandate_ends_with_it(world: World) -> None:
     [
         ({"pivot": {"family_name": "X"}}, "/holder/pivot"),
         ({"pivot": {}, "professional": "x"}, "/holder"),
-        ({"name": "Inès"}, ""),
-        ({"professional": ""}, ""),
+        ({"name": "Inès"}, "/holder"),
+        ({"professional": ""}, "/holder/professional"),
     ],
 )
 async def test_a_holder_that_cannot_be(world: World, holder: Any, pointer: str) -> None:

@@ -195,16 +195,12 @@ USERINFO: list[tuple[str, str, Callable[[Hostile], None]]] = [
     (
         "signed by a stranger",
         "signature",
-        lambda op: setattr(
-            op, "sign_userinfo", lambda claims: forged(claims, STRANGER, "ES256", kid=op.kid)
-        ),
+        lambda op: setattr(op, "sign_userinfo", lambda claims: forged(claims, STRANGER, "ES256", kid=op.kid)),
     ),
     (
         "signed with the client's secret",
         "token_form",
-        lambda op: setattr(
-            op, "sign_userinfo", lambda claims: forged(claims, SECRET, "HS256", kid=op.kid)
-        ),
+        lambda op: setattr(op, "sign_userinfo", lambda claims: forged(claims, SECRET, "HS256", kid=op.kid)),
     ),
     (
         "not signed, as JSON",
