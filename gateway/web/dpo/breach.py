@@ -7,7 +7,7 @@ journaled before. The drafts say what the journal knows and leave blank what it 
 import csv
 import io
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from gateway.console.filters import Filter
 from gateway.console.kinds import date_of, day_of, number_of
 from gateway.oversight.breach import HOURS_MS, Radius, RadiusTooWide, holder_of, radius
 from gateway.services import Services
+from gateway.web import moments
 from gateway.web.dpo import telling
 from gateway.web.dpo.page import note_view, scope_of, show
 from gateway.web.moments import PARIS
@@ -81,6 +82,9 @@ async def get_notice(request: Request, visitor: Visitor) -> Response:
         found=measured,
         contact=dict(party.contact or {}) if party else {},
         organisation=telling.party(services.catalogue, visitor.organisation or ""),
+        when=moments,
+        since=_midday(given["since"]),
+        until=_midday(given["until"]),
         **_context(services, given, measured),
     )
 
@@ -161,6 +165,11 @@ def _context(services: Services, given: dict[str, str], found: Radius | None) ->
         "telling": telling,
         "catalogue": services.catalogue,
     }
+
+
+def _midday(text: str) -> int:
+    """Noon in Paris of a day: shown as that day."""
+    return int(datetime.combine(date.fromisoformat(text), time(12), PARIS).timestamp() * 1000)
 
 
 def _moment(text: str) -> int | None:

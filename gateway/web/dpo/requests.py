@@ -28,6 +28,14 @@ from gateway.web.templates import headers, render
 from gateway.web.visitor import Visitor
 
 ASSEMBLED = frozenset({"access", "portability"})
+TITLES = {
+    "access": ("Demande d'accès", "Access request"),
+    "portability": ("Demande de portabilité", "Portability request"),
+    "rectification": ("Demande de rectification", "Rectification request"),
+    "restriction": ("Demande de limitation", "Restriction request"),
+    "objection": ("Opposition", "Objection"),
+    "erasure": ("Demande d'effacement", "Erasure request"),
+}
 STAGES = {
     "received": ("reçue", "received"),
     "identity_checked": ("identité vérifiée", "identity checked"),
@@ -54,7 +62,7 @@ async def get_requests(request: Request, visitor: Visitor) -> Response:
     closed = request.query_params.get("closed") == "1"
     found = await oversight.cases(services, scope_of(visitor).organisation, closed=closed)
     await note_view(request, visitor, "rights", lines=len(found))
-    return await show(request, "dpo/requests.html", cases=found, closed=closed, words=words, stages=STAGES)
+    return await show(request, "dpo/requests.html", cases=found, closed=closed, titles=TITLES, stages=STAGES)
 
 
 @page(role="dpo")
@@ -155,6 +163,7 @@ async def _shown(request: Request, found: Case, *, refused: str = "") -> Respons
         extensions=[(code, words.REASONS[code]) for code in sorted(EXTENSIONS)],
         source=telling.party(services.catalogue, source) if source else None,
         words=words,
+        titles=TITLES,
         stages=STAGES,
         refusal=REFUSED.get(refused, REFUSED["right_invalid"]) if refused else None,
     )
