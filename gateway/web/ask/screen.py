@@ -16,7 +16,7 @@ from consent.states import CONSENT, PUBLIC_TASK, Record
 from gateway.choices import Offer, offered
 from gateway.services import Services
 from gateway.web.me.looking import reduced
-from gateway.web.me.phrases import Said, field_said
+from gateway.web.me.phrases import UNITS, Said, field_said
 from gateway.web.me.sharing import Detail, detail
 
 Kind = Literal["choice", "objection", "information"]
@@ -45,19 +45,20 @@ class Group:
 
     @property
     def boxes(self) -> tuple[Item, ...]:
-        """Those the person decides one by one."""
-        return tuple(each for each in self.items if each.optional or each.explicit)
+        """Those the person decides one by one, the needed ones first."""
+        chosen = [each for each in self.items if each.optional or each.explicit]
+        return tuple(sorted(chosen, key=lambda each: each.optional))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """All of it. `days` is how long a yes lasts at most; `uses` how often it may serve in all."""
+    """All of it. `lasts` is for how long a yes holds at most; `uses` how often it may serve in all."""
 
     kind: Kind
     found: Detail
     groups: tuple[Group, ...]
     sources: tuple[Said, ...]
-    days: int | None
+    lasts: tuple[int, Said] | None
     uses: int | None
     offer: Offer
 
@@ -93,10 +94,16 @@ async def screen(services: Services, record: Record, *, now: int) -> Screen:
             for dataset, names in groups.items()
         ),
         sources=tuple(sources),
-        days=None if until is None else max(1, round((until - start) / _DAY_MS)),
+        lasts=None if until is None else _lasts(max(1, round((until - start) / _DAY_MS))),
         uses=record.max_uses,
         offer=offer,
     )
+
+
+def _lasts(days: int) -> tuple[int, Said]:
+    """Days, or whole years."""
+    number, unit = (days, "DAY") if days % 365 else (days // 365, "YEAR")
+    return number, UNITS[unit][number > 1]
 
 
 def _item(name: str, told: Mapping[str, Any], offer: Offer) -> Item:
