@@ -14,6 +14,7 @@ from gateway.commands import fail, run, settings
 from gateway.commands.audit import audit
 from gateway.commands.authorisation import authorisation
 from gateway.commands.backup import backup
+from gateway.commands.console import console
 from gateway.commands.erasure import erasure, officer
 from gateway.commands.keys import key
 from gateway.commands.partner import partner
@@ -32,6 +33,7 @@ app.add_typer(partner, name="partner")
 app.add_typer(audit, name="audit")
 app.add_typer(authorisation, name="authorisation")
 audit.add_typer(retention)
+app.add_typer(console, name="console")
 app.add_typer(key, name="key")
 app.add_typer(database, name="database")
 app.add_typer(policy, name="policy")

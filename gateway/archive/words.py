@@ -99,6 +99,10 @@ EVENTS: Mapping[str, Words] = {
     ),
     "mandate.ended": ("Une personne ne peut plus agir pour vous.", "Somebody may no longer act for you."),
     "erasure.executed": ("Vos informations ont été effacées d'ici.", "Your information was erased from here."),
+    "console.searched": (
+        "La personne qui protège les données a cherché ce qui vous concerne.",
+        "The data protection officer looked for what concerns you.",
+    ),
     "person.previewed": (
         "Vous avez regardé ce que {org} peut voir.",
         "You looked at what {org} can see.",
