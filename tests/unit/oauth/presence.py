@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from gateway.oauth.authorization import open_request
-from gateway.oauth.client import make_assertion, new_key
+from gateway.oauth.client import make_assertion, make_proof, new_key
 from gateway.oauth.client_authentication import ASSERTION_TYPE
 from gateway.partners import register
 from gateway.person_present import begin, finish
@@ -92,7 +92,10 @@ class Site:
         assert f"{address.scheme}://{address.netloc}{address.path}" == BACK.partition("?")[0]
         return {name: value for name, (value,) in parse_qs(address.query).items()}
 
-    async def redeem(self, sent_code: str, /, **changes: Any) -> httpx.Response:
+    async def redeem(self, sent_code: str, /, *, proof_of: Any = (None, ""), **changes: Any) -> httpx.Response:
+        key, url = proof_of
+        now = self.bed.services.clock()
+        proof = {} if key is None else {"DPoP": make_proof(key, method="POST", url=url, now=now)}
         form = {
             "grant_type": "authorization_code",
             "code": sent_code,
@@ -101,4 +104,4 @@ class Site:
             **self.authentication(),
         }
         sent = {name: value for name, value in (form | changes).items() if value is not ...}
-        return await self.bed.http.post("/oauth/token", data=sent)
+        return await self.bed.http.post("/oauth/token", data=sent, headers=proof)

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from consent.states import By
+from gateway.oauth.authorization import open_request
+from gateway.oauth.client import make_proof, new_key
 from gateway.oauth.errors import FlowUnknown
 from gateway.oauth.flows import CODE_MS
+from gateway.oauth.jwks import of_public_key, thumbprint
 from tests.unit.oauth.conftest import read, somebody
 from tests.unit.oauth.presence import BACK, DETAILS, OTHER, Site
 
@@ -173,3 +176,45 @@ async def test_a_shorter_time_may_be_asked(site, lucas):
     before = services.clock()
     record = await services.authorisations.get(await site.shown(lucas, flow), subject=lucas)
     assert 0 <= record.valid_until - before - 30 * 86_400_000 < 60_000
+
+
+async def test_a_code_is_bound_to_the_key_that_was_announced(site, lucas):
+    """RFC 9449 §10: `dpop_jkt` with the request; the token is for that key, and the code good for no other."""
+    services, right, wrong = site.bed.services, new_key("right"), new_key("wrong")
+    wish = [{**DETAILS[0], "fields": ["rsa.since"]}]
+    flow = await site.opened(dpop_jkt=thumbprint_of(right), authorization_details=json.dumps(wish))
+    shown = await site.shown(lucas, flow)
+    await services.authorisations.give(
+        shown, subject=lucas, fields=frozenset({"rsa.since"}), by=HERSELF, now=services.clock()
+    )
+    code = (await site.back(flow))["code"]
+    url = f"{services.base_url}/oauth/token"
+    for key in (None, wrong):
+        answer = await site.redeem(code, proof_of=(key, url))
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    answer = await site.redeem(code, proof_of=(right, url))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["token_type"] == "DPoP"
+    assert read(answer.json()["access_token"])[1]["cnf"] == {"jkt": thumbprint_of(right)}
+
+
+async def test_the_key_of_the_proof_sent_with_the_request_binds_the_code(site, lucas):
+    """RFC 9449 §10.1: a proof at the pushed request is as good as its thumbprint; both must agree."""
+    services, key = site.bed.services, new_key("right")
+    url = f"{services.base_url}/oauth/par"
+    pushed = await site.bed.http.post("/oauth/par", data=site.form(), headers=proof_headers(site, key, url))
+    assert pushed.status_code == 201, pushed.text
+    query = [("client_id", "ml-brume"), ("request_uri", pushed.json()["request_uri"])]
+    flow = await open_request(services.server, query, now=services.clock())
+    assert (await services.server.presence.flows.opened(flow, now=services.clock())).jkt == thumbprint_of(key)
+    other = site.form(dpop_jkt=thumbprint_of(new_key("other")))
+    refused = await site.bed.http.post("/oauth/par", data=other, headers=proof_headers(site, key, url))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+def thumbprint_of(key):
+    return thumbprint(of_public_key(key.private.public_key(), kid="x"))
+
+
+def proof_headers(site, key, url):
+    return {"DPoP": make_proof(key, method="POST", url=url, now=site.bed.services.clock())}
