@@ -72,8 +72,10 @@ ACCESS_EVENTS: Mapping[str, Event] = {
     ),
     # what a registration is after the change; `keys_at`: SHA-256 of the address the keys are fetched from
     "partner.changed": Event(
-        {"org": forms.slug, "what": one_of("keys", "scopes", "status")},
+        {"org": forms.slug, "what": one_of("keys", "scopes", "status", "binding")},
         {
+            "binding": one_of("dpop", "mtls", "bearer"),
+            "certificates": list_of(forms.thumbprint),
             "keys": list_of(forms.thumbprint),
             "keys_at": forms.thumbprint,
             "scopes": list_of(forms.scope),
@@ -102,7 +104,10 @@ ACCESS_EVENTS: Mapping[str, Event] = {
         {"org": forms.slug, "actor": forms.actor, "key": forms.public_key, "signature": forms.signature},
     ),
     "rights.staged": Event(
-        {"request": forms.hex128, "stage": one_of("identity_checked", "collected", "sent", "extended", "answered", "refused")},
+        {
+            "request": forms.hex128,
+            "stage": one_of("identity_checked", "collected", "sent", "extended", "answered", "refused"),
+        },
         {"org": forms.slug, "actor": forms.actor},
         subject="allowed",
     ),

@@ -20,6 +20,7 @@ from gateway.oauth.partners import (
     list_partners,
     new_partner,
     replace_partner,
+    with_binding,
     with_keys,
     with_scopes,
     with_status,
@@ -126,6 +127,14 @@ async def set_scopes(settings: Settings, name: str, scopes: Collection[str]) -> 
         _require_known(services, scopes)
         former = await _get(services, name)
         return await _change(services, former, with_scopes(former, scopes, now=services.clock()), "scopes")
+
+
+async def set_binding(settings: Settings, name: str, binding: str, certificates: Collection[str]) -> Partner:
+    """Bind the partner's tokens otherwise; those that are not bound so open nothing any more, within seconds."""
+    async with open_services(settings) as services:
+        former = await _get(services, name)
+        changed = with_binding(former, binding, certificates, now=services.clock())
+        return await _change(services, former, changed, "binding")
 
 
 async def set_status(settings: Settings, name: str, status: str) -> Partner:

@@ -118,6 +118,24 @@ def partner_scopes(
     _tell(run(set_scopes(settings(), name, scope)), as_json=as_json)
 
 
+@partner.command("bind")
+def partner_bind(
+    name: _Name,
+    binding: Annotated[str, typer.Option(help="What its tokens are bound to: dpop, mtls, or bearer (nothing).")],
+    certificate: Annotated[
+        list[str] | None, typer.Option(help="For mtls: san_dns:…, subject_dn:… or sha256:…; repeat for each.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Bind a partner's tokens otherwise; running tokens that are not bound so open nothing within five seconds.
+
+    Example: passerelle partner bind ml-brume --binding dpop
+    """
+    from gateway.partners import set_binding
+
+    _tell(run(set_binding(settings(), name, binding, certificate or ())), as_json=as_json)
+
+
 @partner.command("suspend")
 def partner_suspend(name: _Name, as_json: _Json = False) -> None:
     """Refuse a partner's assertions and running tokens, within five seconds on every process.

@@ -26,6 +26,7 @@ from gateway.oauth.models import partner as table
 from gateway.oauth.published_keys import PublishedKeys
 from gateway.oauth.siret import is_siret
 
+_BINDING = ("binding", "certificates")
 ACTIVE, SUSPENDED = "active", "suspended"
 MAX_SCOPES = 64
 MAX_BATCH_JOBS = 32
@@ -140,6 +141,12 @@ def with_scopes(partner: Partner, scopes: Collection[str], *, now: int) -> Partn
     return replace(partner, scopes=frozenset(scopes), changed_at=_later(partner, now))
 
 
+def with_binding(partner: Partner, binding: str, certificates: Collection[str], *, now: int) -> Partner:
+    """The same partner whose tokens are bound otherwise; `PartnerInvalid` as at first."""
+    bound, expected = bindings.check_binding(binding, certificates)
+    return replace(partner, binding=bound, certificates=expected, changed_at=_later(partner, now))
+
+
 def with_status(partner: Partner, status: str, *, now: int) -> Partner:
     """The same partner, active or suspended."""
     return replace(partner, status=status, changed_at=_later(partner, now))
@@ -148,7 +155,7 @@ def with_status(partner: Partner, status: str, *, now: int) -> Partner:
 def change_members(partner: Partner, what: str) -> dict[str, Json]:
     """The members of the entry `partner.changed` that goes with `replace_partner`: how it is afterwards."""
     members = journal_members(partner)
-    shown = {"keys": ("keys", "keys_at"), "scopes": ("scopes",), "status": ()}[what]
+    shown = {"keys": ("keys", "keys_at"), "scopes": ("scopes",), "status": (), "binding": _BINDING}[what]
     named = {name: members[name] for name in shown if name in members}
     return {"org": partner.id, "what": what, "status": partner.status} | named
 

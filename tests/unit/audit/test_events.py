@@ -83,7 +83,7 @@ SAMPLES = {
     "key.scheduled": {"use": "token", "key": "a" * 43, "from": TIME, "exposed": ["b" * 43]},
     "partner.changed": {
         "org": "ml-brume", "what": "keys", "keys": ["a" * 43], "keys_at": "b" * 43, "scopes": ["data:rsa"],
-        "status": "suspended",
+        "status": "suspended", "binding": "mtls", "certificates": ["c" * 43],
     },
     "person.previewed": {
         "org": "ml-brume", "purpose": "support.youth", "authorisation": ID, "by": "subject", "catalogue": DIGEST,

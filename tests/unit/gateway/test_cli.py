@@ -29,6 +29,8 @@ COMMANDS = [
     ("partner", "scopes"),
     ("partner", "suspend"),
     ("partner", "resume"),
+    ("partner", "bind"),
+    ("partner", "proof"),
     ("key", "rotate"),
     ("key", "retire"),
     ("key", "list"),

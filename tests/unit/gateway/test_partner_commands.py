@@ -104,6 +104,20 @@ def test_scopes_are_replaced(passerelle: Passerelle, brume: str) -> None:
     assert (status, err.split(":")[0]) == (1, "partner_invalid")
 
 
+def test_tokens_are_bound_otherwise(passerelle: Passerelle, brume: str) -> None:
+    """To a certificate, and back to proofs; the journal holds digests of the certificates; nonsense changes nothing."""
+    rules = ("--certificate", "san_dns:ml.example.org")
+    shown = told(passerelle, "bind", "ml-brume", "--binding", "mtls", *rules)
+    assert (shown["binding"], shown["certificates"]) == ("mtls", ["san_dns:ml.example.org"])
+    entry = entries()[-1]
+    assert (entry["what"], entry["binding"], len(entry["certificates"])) == ("binding", "mtls", 1)
+    for wrong in (("--binding", "mtls"), ("--binding", "none"), ("--binding", "dpop", *rules)):
+        status, _, err = passerelle("partner", "bind", "ml-brume", *wrong)
+        assert (status, err.split(":")[0]) == (1, "partner_invalid")
+    assert told(passerelle, "bind", "ml-brume", "--binding", "dpop")["certificates"] == []
+    assert "certificates" not in entries()[-1]
+
+
 def test_suspended_and_let_in_again(passerelle: Passerelle, brume: str) -> None:
     """An entry each; twice the same is one change."""
     before = len(entries())
@@ -115,7 +129,14 @@ def test_suspended_and_let_in_again(passerelle: Passerelle, brume: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("show",), ("suspend",), ("resume",), ("scopes", "--scope", "data:rsa"), ("rotate", "--remove", "x")],
+    [
+        ("show",),
+        ("suspend",),
+        ("resume",),
+        ("scopes", "--scope", "data:rsa"),
+        ("rotate", "--remove", "x"),
+        ("bind", "--binding", "dpop"),
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_a_partner_nobody_registered_is_a_sentence(
@@ -163,7 +184,7 @@ def test_keys_that_cannot_be_are_a_sentence(passerelle: Passerelle, home: Path, 
 
 def test_every_command_shows_how_it_is_used(passerelle: Passerelle, home: Path) -> None:
     """An example in each help."""
-    for command in ("add", "list", "show", "rotate", "scopes", "suspend", "resume"):
+    for command in ("add", "list", "show", "rotate", "scopes", "bind", "suspend", "resume", "proof"):
         status, out, _ = passerelle("partner", command, "--help")
         assert status == 0
         assert f"passerelle partner {command}" in out

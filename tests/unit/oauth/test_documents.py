@@ -44,18 +44,22 @@ async def test_the_snippets_of_the_how_to_work(world, monkeypatch):
         name="CCAS",
         siret=command[2],
         scopes=["data:rsa"],
-        binding="bearer",
         jwks=json.loads(snippets["JWKS"]),
         now=world.now,
     )
     await register(world.database, partner)
     arguments = (world.http, snippets["KEY"], world.server.issuer, "cc-brume")
-    assert (await world.caller(await snippets["partner_token"](*arguments))).actor is None
-    assert (await world.caller(await snippets["professional_token"](*arguments))).actor.id == "agent-42"
+    for function, actor in (("partner_token", None), ("professional_token", "agent-42")):
+        token = await snippets[function](*arguments)
+        headers = snippets["bound"](snippets["KEY"], token, "GET", f"{world.server.issuer}/v1/catalogue")
+        sent = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        request = {"method": "GET", "path": "/v1/catalogue", "headers": sent}
+        caller = await world.verifier.caller(request, world.now)
+        assert (caller.actor and caller.actor.id) == actor
 
 
 def test_the_texts_the_how_to_explains_are_those_the_client_reads():
     """A changed text would leave the integrator searching."""
-    for shown in re.findall(r"\| `invalid_client`, `([^`]+)`", HOW_TO):
+    for shown in re.findall(r"\| `invalid_(?:client|dpop_proof)`, `([^`]+)`", HOW_TO):
         start = shown.removesuffix("…").strip()
         assert any(start in text for text in FAULT_TEXTS.values()), shown
