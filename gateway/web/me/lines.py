@@ -26,7 +26,7 @@ from gateway.services import Services
 
 CHUNKS = (30, 120, 480)
 """How many lines are read at a time: few at first, as most pages need no more; the last size repeats."""
-LOOKED = 1_500
+LOOKED = 1_000
 _TOGETHER = 40
 """How far apart the entries of one exchange may stand: others of the same person at the same moment."""
 

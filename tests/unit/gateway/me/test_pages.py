@@ -314,6 +314,16 @@ async def test_downloads_are_files_for_the_person_alone(full: Life) -> None:
         assert (await full.bed.journal())[-1]["what"] == "archive"
 
 
+async def test_the_receipt_is_one_link_away(full: Life) -> None:
+    """Rule: « Télécharger mon reçu » of a detail opens, whatever the basis."""
+    me = await visit(full)
+    for partner in ("ml-brume", "dept-brume", "caf-brume"):
+        text = (await me.get(f"/me/authorisations/{full.ids[partner]}")).text
+        found = re.search(r'href="(/me/ask/[0-9a-f]{32}/receipt\.pdf)"', text)
+        assert found is not None, partner
+        assert (await me.get(found[1])).content.startswith(b"%PDF-")
+
+
 async def test_looking_too_often_is_a_plain_sentence(full: Life) -> None:
     """Rule: 429, what to do, nothing fetched."""
     me = await visit(full)
