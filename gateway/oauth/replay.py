@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection
 
 from audit.errors import StoreUnavailable
 from audit.store import Store
-from gateway.oauth.models import insert_ignoring, used_jti
+from gateway.oauth.models import used_jti
 
 _KEPT_AFTER_EXPIRY = 120_000  # clocks of two processes may differ: 60 s are tolerated, twice that is kept
 _MAX_BATCH = 200
@@ -117,15 +118,24 @@ def use(connection: Connection, rows: dict[Key, int]) -> set[Key]:
     In the order of the keys: two processes that insert the same ones in another order would wait for each
     other until the database kills one of them.
     """
-    values = [{"partner": partner, "jti": jti, "expires_at": rows[partner, jti]} for partner, jti in sorted(rows)]
-    found = connection.execute(_statement(connection.dialect.name), values)
+    ordered = [(*key, rows[key]) for key in sorted(rows)]
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql(_POSTGRESQL, tuple(map(list, zip(*ordered, strict=True))))
+    else:
+        found = connection.exec_driver_sql(_sqlite(len(ordered)), tuple(chain.from_iterable(ordered)))
     return {(partner, bytes(jti)) for partner, jti in found}
 
 
+# Written out: a third less CPU on SQLite than through the SQL toolkit, and one statement for any number of rows.
+_INTO = f"INSERT INTO {used_jti.name} (partner, jti, expires_at) "
+_AND = " ON CONFLICT DO NOTHING RETURNING partner, jti"
+_POSTGRESQL = f"{_INTO}SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[]){_AND}"
+
+
 @cache
-def _statement(dialect: str) -> Executable:
-    """Building it anew costs more than running it."""
-    return insert_ignoring(dialect, used_jti).returning(used_jti.c.partner, used_jti.c.jti)
+def _sqlite(rows: int) -> str:
+    """One text per number of rows, which the driver prepares once."""
+    return f"{_INTO}VALUES {', '.join(['(?, ?, ?)'] * rows)}{_AND}"
 
 
 def purge(connection: Connection, *, now: int) -> int:
