@@ -24,6 +24,7 @@ from consent.accounts import Account, Accounts
 from consent.errors import IdentifierInvalid, PersonUnknown, SubjectAmbiguous, SubjectErased
 from consent.representatives import Mandates, in_force
 from gateway.actors import actor_tag, holder_tag
+from gateway.pace import Pace
 from gateway.signin.civil import civil_identity, greeting
 from gateway.signin.errors import Fault, SigninRefused
 from gateway.signin.pending import Pendings
@@ -86,6 +87,8 @@ class Entrance:
     journal: Journal
     actors: bytes = field(repr=False)
     clock: Callable[[], int]
+    pace: Pace = field(default_factory=lambda: Pace(burst=60, per_second=10))
+    """How often one address may begin or come back; behind a proxy that is one for all."""
 
     async def begin(self, provider: str, browser: Browser, *, next_: str, strong: bool, fresh: bool) -> str:
         """1: the address to send the browser to."""

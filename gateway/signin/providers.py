@@ -56,7 +56,7 @@ class Profile:
     by_parameter: bool
     """Levels are asked for by `acr_values`; else by `claims`."""
     methods: bool
-    """Ask for `amr`, and insist on it."""
+    """Ask for `amr`."""
     issuer_returned: bool
     """RFC 9207: `iss` always comes back, whatever the metadata says."""
     signed_out: bool = True

@@ -47,6 +47,7 @@ async def get_signin(request: Request) -> Response:
 async def get_begin(request: Request) -> Response:
     """Off to the provider."""
     _require_get(request)
+    _require_pace(request)
     services, provider = request.scope["services"], request.path_params["provider"]
     next_ = own_path(request.query_params.get("next", ""))
     strong, fresh = (request.query_params.get(name) == "1" for name in ("strong", "fresh"))
@@ -63,6 +64,7 @@ async def get_begin(request: Request) -> Response:
 async def get_back(request: Request) -> Response:
     """Back from the provider. A page shown again, or gone back to, opens nothing twice."""
     _require_get(request)
+    _require_pace(request)
     services, provider = request.scope["services"], request.path_params["provider"]
     try:
         outcome = await services.entrance.come_back(provider, _browser(request), _returned(request))
@@ -171,6 +173,13 @@ def _require_get(request: Request) -> None:
     """A HEAD would use up what the browser came back with."""
     if request.method != "GET":
         raise PageProblem("method_not_allowed")
+
+
+def _require_pace(request: Request) -> None:
+    """Each sign-in that begins is a row, and each that is refused an entry."""
+    services: Services = request.scope["services"]
+    if not services.entrance.pace.allows(request.client.host if request.client else "", services.clock()):
+        raise PageProblem("too_many_requests")
 
 
 def _returned(request: Request) -> dict[str, str]:

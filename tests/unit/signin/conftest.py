@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import yaml
 
 from connectors.sandbox.people import load
+from gateway.pace import Pace
 from gateway.signin.models import pending
 from gateway.signin.roles import Named
 from gateway.web.cookies import NAME
@@ -188,6 +189,7 @@ async def _reset(world: World) -> AsyncIterator[World]:
     world.pc.amr, world.pc.returns_issuer = ["pwd"], False
     for party in world.bed.services.entrance.parties.values():  # read again what providers publish
         party._published.__init__(party.provider, party._outbound, party._clock)
+    world.bed.services.entrance.pace = Pace(burst=60, per_second=10)
     store = world.bed.services.store
     await store.write(lambda connection: connection.execute(sa.delete(web_session)) and None)
     await store.write(lambda connection: connection.execute(sa.delete(pending)) and None)

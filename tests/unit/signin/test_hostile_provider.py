@@ -354,13 +354,25 @@ async def test_a_level_that_was_asked_for_is_not_lowered(world: World) -> None:
     assert (await world.last())["reason"] == "level"
 
 
-async def test_methods_that_were_asked_for_must_come(world: World) -> None:
-    """`amr` is asked for at ProConnect; its absence is not taken for an answer."""
+@pytest.mark.parametrize("amr", ["mfa", {"mfa": True}, [["mfa"]], [1], 1])
+async def test_methods_that_are_no_list_of_words(world: World, amr: Any) -> None:
+    """RFC 8176: a text that contains `mfa` is no second factor, nor is anything else."""
+    await world.list_dpo()
+    world.pc.amr = amr
+    before = await world.bed.size()
+    assert not signed_in(await world.sign_in("proconnect"))
+    assert [each["reason"] for each in await world.bed.journal(before)] == ["methods"]
+
+
+async def test_methods_that_are_not_told_are_no_second_factor(world: World) -> None:
+    """A DPO stays outside; a professional needs none."""
     await world.list_dpo()
     world.pc.amr = None
-    await refused(world, "methods", provider="proconnect")
-    world.pc.amr = "mfa"
-    await refused(world, "methods", provider="proconnect")
+    assert not signed_in(await world.sign_in("proconnect"))
+    assert (await world.last())["reason"] == "second_factor"
+    await world.no_roles()
+    await world.list_dpo(role="professional")
+    assert signed_in(await world.sign_in("proconnect"))
 
 
 async def test_a_fresh_sign_in_that_was_asked_for_must_be_one(world: World) -> None:

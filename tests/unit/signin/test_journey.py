@@ -229,6 +229,15 @@ async def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(world: Wor
         assert re.fullmatch(r"passerelle-signin=[\w-]{43}; HttpOnly; Max-Age=600; Path=/; SameSite=lax", cookie)
 
 
+async def test_one_address_does_not_begin_without_end(world: World) -> None:
+    """Each beginning is a row: sixty at once, then ten a second; a page says so."""
+    async with world.browser() as browser:
+        statuses = [(await browser.get("/signin/franceconnect")).status_code for _ in range(62)]
+        assert set(statuses) == {303, 429}
+        world.clock.advance(60)
+        assert (await browser.get("/signin/franceconnect")).status_code == 303
+
+
 async def test_a_head_uses_nothing_up(world: World) -> None:
     """Previews of links send it."""
     async with world.browser() as browser:

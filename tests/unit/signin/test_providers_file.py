@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
         "signing.pem": pem(ec.generate_private_key(ec.SECP256R1())),
         "wrong-curve.pem": pem(ec.generate_private_key(ec.SECP384R1())),
         "rsa.pem": pem(rsa.generate_private_key(65537, 2048)),
-        "short.pem": pem(rsa.generate_private_key(65537, 1024)),
+        "short.pem": pem(rsa.generate_private_key(65537, 1024)),  # noqa: S505  refused
         "ed25519.pem": pem(ed25519.Ed25519PrivateKey.generate()),
         "no.pem": b"hello",
     }

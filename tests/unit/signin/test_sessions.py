@@ -54,16 +54,16 @@ async def test_an_erased_person_has_no_account_left(each_world: World) -> None:
     key = await services.vault.open(subject)
     query = sa.select(sa.func.count()).select_from(account).where(account.c.subject == subject)
 
-    class Undone(Exception):
+    class UndoneError(Exception):
         pass
 
     def work(connection: sa.Connection) -> None:
         assert connection.execute(query).scalar_one() == 1
         wipe(connection, subject, key, now=world.clock())
         assert connection.execute(query).scalar_one() == 0
-        raise Undone
+        raise UndoneError
 
-    with pytest.raises(Undone):
+    with pytest.raises(UndoneError):
         await services.store.write(work)
 
 

@@ -1,10 +1,10 @@
 """Signing out: here at once, then at the provider, and what came back is believed only with its state."""
 
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from gateway.web.cookies import NAME
 from tests.unit.signin.conftest import World
@@ -83,16 +83,14 @@ async def test_a_provider_that_is_down_holds_nobody_in(world: World) -> None:
         token = await enter(world, browser)
         party = world.bed.services.entrance.parties["franceconnect"]
         party._published._metadata_at = 0
-        world.fc.answers["openid-configuration"] = lambda: httpx_down()
+        world.fc.answers["openid-configuration"] = down
         answer = await press(browser, token)
         leaving = await browser.get(answer.headers["location"])
         assert (leaving.status_code, leaving.headers["location"]) == (303, "/signout")
         assert "Vous êtes déconnecté" in (await browser.get("/signout")).text
 
 
-def httpx_down() -> Any:
-    from starlette.responses import Response
-
+def down() -> Response:
     return Response(status_code=503)
 
 
