@@ -89,6 +89,9 @@ class Bed:
             database_url=self._database(engine),
             catalogue=machine.ROOT / "bench" / "catalogue",
             sources=file,
+            client_rate=0,
+            address_rate=0,
+            api_rate=0,
         )
 
     def _gateway(self, name: str, settings: Settings, population: Population, *, command: tuple[object, ...]) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audit.ids import new_id
+from gateway.limits import RATE
 from gateway.logging import place
 from gateway.oauth.verification import NONCE
 from gateway.problems import Refusal, code_of, problem
@@ -59,6 +60,9 @@ class Edge:
                 own = {name for name, _ in message["headers"]}
                 missing = [header for header in _HEADERS if header[0] not in own]
                 message["headers"] = [*message["headers"], *missing, (b"x-request-id", request_id.encode())]
+                if RATE in scope:
+                    told = scope[RATE].headers().items()
+                    message["headers"] += [(name.lower().encode(), value.encode()) for name, value in told]
                 if NONCE in scope:
                     message["headers"].append((b"dpop-nonce", scope[NONCE].encode()))
             await send(message)

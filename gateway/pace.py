@@ -19,7 +19,7 @@ class Pace:
 
     def allows(self, address: str, now: int) -> bool:
         """Count one call at `now` (ms), and tell whether it is within the pace."""
-        key = _network(address)
+        key = network(address)
         step = 1000 / self._per_second
         full_at = max(self._full_at.get(key, 0), now) + step
         if full_at - now > self._burst * step:
@@ -31,8 +31,12 @@ class Pace:
         return True
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """Whom an address counts for: itself, or its /64; an IPv4 address in IPv6 form counts as IPv4."""
     try:
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
+        known = ipaddress.ip_address(address)
     except ValueError:
         return address
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is None:
+        return str(ipaddress.IPv6Network((known, 64), strict=False))
+    return str(getattr(known, "ipv4_mapped", None) or known)

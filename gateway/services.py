@@ -31,6 +31,7 @@ from consent.rights import Rights
 from consent.said import SaidWords
 from consent.subjects import People
 from consent.vault import LocalKek, Vault
+from gateway import limits as brakes
 from gateway.actors import actor_tag
 from gateway.catalogues.activation import Activations
 from gateway.catalogues.bundles import digest_in_force, newest
@@ -116,6 +117,7 @@ class Services:
     outbox: Outbox
     endpoints: Endpoints
     signals: Signals
+    limits: brakes.Limits
     server: AuthorizationServer
     verifier: Verifier
     sessions: Sessions
@@ -164,6 +166,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         stack.push_async_callback(used.close)
         stack.push_async_callback(revoked.close)
         tokens = TokenKeys(secrets.tokens.current)
+        limits = brakes.limits_of(settings)
         ledger = Ledger(journal, store, tag=partial(actor_tag, secrets.actors))
         senders = open_possession(settings, secrets, used)
         blind = BlindIndex(secrets.blind)
@@ -245,6 +248,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 ),
             ),
             snapshots=Snapshots(store=store, vault=vault, blind=blind),
+            limits=limits,
             server=AuthorizationServer(
                 issuer=settings.public_url,
                 resource=settings.public_url,
@@ -255,6 +259,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 mtls_url=settings.mtls_url,
                 revoked=revoked,
                 ledger=ledger,
+                limits=limits,
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
@@ -267,6 +272,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 partners=partners,
                 senders=senders,
                 revoked=revoked,
+                limits=limits,
             ),
             sessions=sessions,
             entrance=open_entrance(

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.limits import proxies_of
+
 PACKAGED_CATALOGUE = Path(__file__).parent.parent / "policies" / "catalogue"
 
 
@@ -141,6 +143,30 @@ class Settings(BaseSettings):
         "",
         description="Hosts partners' keys may be fetched from although not public, blank-separated: an own network.",
     )
+    client_rate: int = Field(
+        600,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute of one client to each OAuth endpoint, in each process. 0: no limit.",
+    )
+    address_rate: int = Field(
+        1_200,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute of one address (IPv6: /64) to each OAuth endpoint, in each process."
+        " 0: no limit.",
+    )
+    api_rate: int = Field(
+        6_000,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute of one client to the API, in each process. 0: no limit.",
+    )
+    proxies: str = Field(
+        "",
+        description="Networks of our reverse proxies, blank-separated (`10.0.0.0/8 ::1/128`): from them alone "
+        "`X-Forwarded-For` is believed. Empty: the socket says who asks.",
+    )
     host: str = Field("127.0.0.1", description="Address `passerelle serve` listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port `passerelle serve` listens on.")
 
@@ -159,6 +185,15 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an https:// address (http:// only on this machine), without query or fragment")
         return value.rstrip("/")
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            proxies_of(value)
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, blank-separated") from None
+        return value
 
     @model_validator(mode="after")
     def _retention(self) -> Self:

@@ -2,7 +2,8 @@
 
  1. one authentication method, and it is this one
  2. the assertion is a well-formed signed JWT of an accepted kind (jose.py)
- 3. its issuer is a registered partner, its key one of that partner's, by kid; its signature is good
+ 3. its issuer is a registered partner, its key one of that partner's, by kid; its signature is good (who signs wrongly
+    for a partner again and again is not listened to for a while, at that address: `rates.py`)
  4. the partner is active; iss = sub = client, aud is this server as one string, dates are sane and near
  5. a client_id parameter names the same client
  6. its jti was never used: last, so that a refused assertion uses up nothing (the token endpoint leaves this to
@@ -11,9 +12,10 @@
 An unknown client, an unknown key and a bad signature get the same answer. Refuses shared secrets in any form.
 """
 
-from gateway.oauth import claims, jose
+from gateway.oauth import claims, jose, rates
 from gateway.oauth.errors import Fault, JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
+from gateway.oauth.jose import Unverified
 from gateway.oauth.partners import Partner, is_partner_id
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -51,14 +53,16 @@ async def _authenticate(attempt: Attempt) -> Partner:
     assertion = jose.parse(attempt.parameters[PARAMETER], types=_TYPES)
     # 3
     client_id = assertion.claims.get("iss")
-    kid = assertion.kid
     client = await attempt.server.partners.get(client_id, attempt.now) if is_partner_id(client_id) else None
     if client is None:
         raise JwtRefused(Fault.ISSUER)
-    key = await attempt.server.partners.key(client, kid, attempt.now)
-    if key is None:
-        raise JwtRefused(Fault.KEY)
-    assertion.verify(key)
+    rates.refuse_locked(attempt, client.id)
+    try:
+        await _verify(attempt, client, assertion)
+    except JwtRefused:
+        attempt.server.limits.signed_wrongly(attempt.scope, client.id, attempt.now)
+        raise
+    attempt.server.limits.signed_well(attempt.scope, client.id)
     attempt.known_client = client.id
     # 4
     if not client.active:
@@ -75,6 +79,13 @@ async def _authenticate(attempt: Attempt) -> Partner:
     return client
 
 
+async def _verify(attempt: Attempt, client: Partner, assertion: Unverified) -> None:
+    key = await attempt.server.partners.key(client, assertion.kid, attempt.now)
+    if key is None:
+        raise JwtRefused(Fault.KEY)
+    assertion.verify(key)
+
+
 async def use_up(attempt: Attempt) -> None:
     """Step 6."""
     while attempt.one_time:
@@ -83,5 +94,5 @@ async def use_up(attempt: Attempt) -> None:
             raise token_refused(one.parameter, Fault.REPLAYED)
 
 
-CHECKS = (require_private_key_jwt, authenticate_client)
+CHECKS = (require_private_key_jwt, authenticate_client, rates.by_client)
 STEPS = (*CHECKS, use_up)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from audit.errors import AuditError
+from gateway.oauth import rates
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.client_authentication import METHOD
 from gateway.oauth.errors import Fault, IdUsed, TokenRequestRefused, refused, token_refused
@@ -29,13 +30,13 @@ class Endpoint:
 
     def __init__(self, server: AuthorizationServer, steps: Sequence[Step], *, name: str, status: int = 200) -> None:
         self._server = server
-        self._steps = steps
+        self._steps = (rates.by_address, *steps)
         self._name = name
         self._status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the steps; whatever happens, the answer has the form of RFC 6749 §5."""
-        attempt = Attempt(self._server, scope, receive, self._server.clock())
+        attempt = Attempt(self._server, scope, receive, self._server.clock(), self._name)
         try:
             for step in self._steps:
                 await step(attempt)
@@ -65,7 +66,7 @@ class Endpoint:
 
     async def _write_down(self, attempt: Attempt, refusal: TokenRequestRefused) -> TokenRequestRefused:
         ledger = self._server.ledger
-        if not attempt.authenticated or refusal.replay:
+        if not attempt.authenticated or refusal.replay or refusal.status == 429:
             ledger.count(refusal.detail, attempt.now)
             return refusal
         try:

@@ -208,6 +208,9 @@ REFUSALS: dict[str, Refusal] = {
     "token_missing": Refusal("invalid_request", 400, "token is missing"),
     "token_type": Refusal("unsupported_token_type", 400, "only access tokens of this server can be revoked"),
     "ended": Refusal("invalid_request", 400, "the client, or the token it exchanges, was taken back meanwhile"),
+    "rate_address": Refusal("temporarily_unavailable", 429, "too many requests from this address: see Retry-After"),
+    "rate_client": Refusal("temporarily_unavailable", 429, "too many requests of this client: see Retry-After"),
+    "locked": Refusal("temporarily_unavailable", 429, "too many wrong signatures from this address: see Retry-After"),
     "store": Refusal("temporarily_unavailable", 503, "try again in a moment"),
     "server": Refusal("server_error", 500, "unexpected error"),
 }

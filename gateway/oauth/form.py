@@ -42,6 +42,7 @@ class Attempt:
     scope: Scope = field(repr=False)
     receive: Receive = field(repr=False)
     now: int
+    endpoint: str = "token"
     body: bytes = field(default=b"", repr=False)
     parameters: dict[str, str] = field(default_factory=dict, repr=False)
     proof: Proof | None = None

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from gateway.limits import Limits
 from gateway.oauth.errors import OAuthMisconfigured
 from gateway.oauth.jwks import Jwk
 from gateway.oauth.keys import TokenKeys
@@ -44,6 +45,7 @@ class AuthorizationServer:
     ledger: Ledger
     clock: Callable[[], int]  # milliseconds UTC, read once per request
     lifetime: int = MAX_LIFETIME
+    limits: Limits = field(default_factory=Limits)
     scopes_supported: tuple[str, ...] = ()
     new_token_id: Callable[[], str] = random_token_id
     senders: Possession | None = None

@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.limits import RATE, Limits
 from gateway.oauth import certificates, dpop, jose, keys
 from gateway.oauth.challenges import (
     BEARER,
@@ -118,6 +119,7 @@ class Verifier:
         partners: Partners,
         revoked: RevokedTokens,
         senders: Possession | None = None,
+        limits: Limits | None = None,
         size: int = 8_192,
     ) -> None:
         self._issuer = issuer
@@ -126,6 +128,7 @@ class Verifier:
         self._partners = partners
         self._revoked = revoked
         self._senders = senders
+        self._limits = limits
         self._size = size
         self._verified: OrderedDict[bytes, Verified] = OrderedDict()
         self._believed = keys.state
@@ -170,6 +173,8 @@ class Verifier:
         except BearerRefused as refused:
             refused.scheme = scheme
             raise
+        if self._limits is not None and (rate := self._limits.of_api(partner.id, now)) and isinstance(request, dict):
+            request[RATE] = rate
         caller = verified.caller
         if caller is None or caller.partner is not partner:
             caller = verified.caller = Caller(

@@ -178,7 +178,7 @@ def _require_get(request: Request) -> None:
 def _require_pace(request: Request) -> None:
     """Each sign-in that begins is a row, and each that is refused an entry."""
     services: Services = request.scope["services"]
-    if not services.entrance.pace.allows(request.client.host if request.client else "", services.clock()):
+    if not services.entrance.pace.allows(services.limits.network(request.scope), services.clock()):
         raise PageProblem("too_many_requests")
 
 
