@@ -1,5 +1,7 @@
 """As whom a visitor acts on a person's pages: the person themselves, or somebody under a mandate looked at again."""
 
+from starlette.requests import Request
+
 from consent.errors import MandateRefused
 from consent.states import By
 from consent.vault import SubjectId
@@ -29,6 +31,11 @@ async def acting(services: Services, visitor: Visitor, *, purpose: str, now: int
     except MandateRefused:
         raise PageProblem("forbidden") from None
     return By(kind="representative", channel="page", method=method, representative=mandate)
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Whether another site's page led here: then nothing is fetched or written down on its behalf."""
+    return request.headers.get("sec-fetch-site") == "cross-site"
 
 
 def tag_of(visitor: Visitor) -> str | None:

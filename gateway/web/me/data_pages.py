@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from gateway.services import Services
 from gateway.web.me import holdings
-from gateway.web.me.acting import subject_of, tag_of
-from gateway.web.page import page
+from gateway.web.me.acting import from_elsewhere, subject_of, tag_of
+from gateway.web.page import page, see
 from gateway.web.templates import headers, render
 from gateway.web.view import view_of
 from gateway.web.visitor import Visitor
@@ -25,6 +25,8 @@ async def get_data(request: Request, visitor: Visitor) -> Response:
 @page(role="beneficiary")
 async def get_data_pdf(request: Request, visitor: Visitor) -> Response:
     """The whole archive to print."""
+    if from_elsewhere(request):
+        return see("/me/data")
     services: Services = request.scope["services"]
     lang = view_of(request).lang
     now, actor = services.clock(), tag_of(visitor)
@@ -35,6 +37,8 @@ async def get_data_pdf(request: Request, visitor: Visitor) -> Response:
 @page(role="beneficiary")
 async def get_data_json(request: Request, visitor: Visitor) -> Response:
     """The whole archive for another system."""
+    if from_elsewhere(request):
+        return see("/me/data")
     services: Services = request.scope["services"]
     now, actor = services.clock(), tag_of(visitor)
     content = await holdings.as_json(services, subject_of(visitor), actor=actor, now=now)

@@ -26,7 +26,14 @@ async def get_home(request: Request, visitor: Visitor) -> Response:
     rows = [row(services.catalogue, each) for each in seen.accesses]
     pending = found.waiting[0] if found.waiting else None
     return render(
-        request, "me/home.html", cards=found.cards, rows=rows, pending=pending, over=len(found.over), flags=person.flags
+        request,
+        "me/home.html",
+        cards=found.cards,
+        rows=rows,
+        more=seen.before is not None,
+        pending=pending,
+        over=len(found.over),
+        flags=person.flags,
     )
 
 

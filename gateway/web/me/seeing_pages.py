@@ -6,7 +6,7 @@ from starlette.responses import Response
 from consent.errors import PersonUnknown
 from gateway.preview import TooManyLooks, preview
 from gateway.services import Services
-from gateway.web.me.acting import acting, subject_of
+from gateway.web.me.acting import acting, from_elsewhere, subject_of
 from gateway.web.me.looking import parts, whys
 from gateway.web.me.matrix import matrix
 from gateway.web.me.sharing import SHOWN, WAITING, record_of, sharing, standing
@@ -33,7 +33,7 @@ async def get_preview(request: Request, visitor: Visitor) -> Response:
     services: Services = request.scope["services"]
     subject, now = subject_of(visitor), services.clock()
     chosen = request.query_params.get("authorisation", "")
-    if not chosen:
+    if not chosen or from_elsewhere(request):
         found = await standing(services, subject, now=now)
         shown = [*found.waiting, *(each for card in found.cards for each in card.sharings)]
         return render(request, "me/preview_choice.html", shown=shown)

@@ -62,6 +62,7 @@ async def get_stop(request: Request, visitor: Visitor) -> Response:
         it=found.sharing,
         received=[field_said(name) for name in received],
         times=len(released),
+        at_least=seen.before is not None,
         last=released[0].at if released else None,
     )
 

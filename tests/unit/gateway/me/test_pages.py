@@ -324,6 +324,17 @@ async def test_the_receipt_is_one_link_away(full: Life) -> None:
         assert (await me.get(found[1])).content.startswith(b"%PDF-")
 
 
+async def test_another_site_has_nothing_fetched_or_written(full: Life) -> None:
+    """Rule: a link from elsewhere to a download or a preview leads to the page before it; no entry, no call."""
+    me = await visit(full)
+    size = await full.bed.size()
+    for path in ("/me/data.pdf", "/me/data.json", f"/me/who/preview?authorisation={full.ids['ml-brume']}"):
+        answer = await me._sent("GET", path, headers={"sec-fetch-site": "cross-site"})
+        assert answer.status_code == (200 if "preview" in path else 303)
+        assert "2026-" not in answer.text
+    assert await full.bed.size() == size
+
+
 async def test_looking_too_often_is_a_plain_sentence(full: Life) -> None:
     """Rule: 429, what to do, nothing fetched."""
     me = await visit(full)
