@@ -36,6 +36,7 @@ _CHUNK = 512
 _REMOVED = 1_000
 _REMEMBERED = 20_000  # decisions whose release may still come
 _PAUSE = 1.0
+_MOMENT = 0.25
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +77,9 @@ class Projector:
         while True:
             began, pause = loop.time(), _PAUSE
             try:
-                if await self.step():
-                    pause = loop.time() - began
+                if added := await self.step():
+                    # not at each entry that comes: what a step costs beside its entries is shared by those of a moment
+                    pause = max(loop.time() - began, _MOMENT if added < _CHUNK else 0.0)
                 else:
                     await self.clear()
                 failing = ""

@@ -139,8 +139,12 @@ def _pair(field: str) -> tuple[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Most texts, the long ones all, are written as they are."""
-    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+    """Most texts, the long ones all, are written as they are, or as they are but for colons and slashes."""
+    if "+" not in text:
+        simple = text.replace("%3A", ":").replace("%2F", "/") if "%" in text else text
+        if "%" not in simple:
+            return simple
+    return unquote_plus(text, errors="strict")
 
 
 STEPS = (require_post, require_form, read_body, refuse_query_string, read_parameters)
