@@ -63,8 +63,10 @@ class Edge:
                 if RATE in scope:
                     told = scope[RATE].headers().items()
                     message["headers"] += [(name.lower().encode(), value.encode()) for name, value in told]
-                if NONCE in scope:
-                    message["headers"].append((b"dpop-nonce", scope[NONCE].encode()))
+                if NONCE in scope:  # kept with it, the answer would give an old nonce later (RFC 9449 §8)
+                    kept = [header for header in message["headers"] if header[0] != b"cache-control"]
+                    nonce = (b"dpop-nonce", scope[NONCE].encode())
+                    message["headers"] = [*kept, nonce, (b"cache-control", b"no-store")]
             await send(message)
 
         try:

@@ -148,6 +148,9 @@ async def test_where_nonces_are_asked_for_each_answer_keeps_the_client_going(tmp
         answer = await catalogue(gateway, headers(gateway, token, path="/v1/catalogue", method="GET", nonce=nonce))
         assert answer.status_code == 200
         assert answer.headers["dpop-nonce"] != nonce
+        sent = headers(gateway, token, path="/log/keys", method="GET", nonce=nonce)
+        answer = await gateway.http.get("/log/keys", headers=sent)  # could be kept, were it not for the nonce
+        assert (answer.status_code, answer.headers.get_list("cache-control")) == (200, ["no-store"])
 
 
 async def test_the_address_of_the_proof_is_the_public_one(world: World) -> None:
