@@ -44,6 +44,14 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """A professional who signed in here: their institution, and the journal's name of them."""
+
+    org: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a mandate says; `until` is its first moment without force.
 
@@ -68,21 +76,21 @@ class Done:
     effective_at: int
 
 
-async def send_code(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Sent:
+async def send_code(services: Services, caller: Caller | Hand, authorisation: str, noted: Noted, *, now: int) -> Sent:
     """Send the person a code that confirms this answer and no other."""
     _tag(services, caller)  # 1
-    record = await find(services.store, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=_org(caller))
     if told(record, now) != PENDING:
         raise StateConflict("nothing is left to confirm")
     return await services.channels.codes.send(record.subject, _bound(record, noted), now=now)
 
 
 async def answer(
-    services: Services, caller: Caller, authorisation: str, noted: Noted, *, witness: Caller | None, now: int
+    services: Services, caller: Caller | Hand, authorisation: str, noted: Noted, *, witness: Caller | None, now: int
 ) -> Done:
     """Note a yes, a no or a later; raises the refusals of `problems.py`."""
     tag = _tag(services, caller)  # 1
-    record = await find(services.store, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=_org(caller))
     beside = None if witness is None else _witness(services, caller, witness)
     shown = _shown(noted, beside)
     require(noted.channel, shown, table=GIVING if noted.answer == "yes" else STOPPING)  # 2
@@ -106,10 +114,10 @@ async def answer(
     return await _mirrored(services, record, noted.answer, lambda: _decide(services, record, noted, by, now), now=now)
 
 
-async def withdraw(services: Services, caller: Caller, authorisation: str, noted: Noted, *, now: int) -> Done:
+async def withdraw(services: Services, caller: Caller | Hand, authorisation: str, noted: Noted, *, now: int) -> Done:
     """Note that the person takes it back: at once, or drops an answer that waits."""
     tag = _tag(services, caller)  # 1
-    record = await find(services.store, authorisation, recipient=caller.partner.id)
+    record = await find(services.store, authorisation, recipient=_org(caller))
     require(noted.channel, _shown(noted, None), table=STOPPING)  # 2
     mandate = await _mandate(services, record, noted, now=now)
     by = By(
@@ -211,16 +219,24 @@ def _shown(noted: Noted, witness: str | None) -> frozenset[str]:
     return frozenset(name for name, made in steps.items() if made)
 
 
-def _tag(services: Services, caller: Caller) -> str:
+def _org(caller: Caller | Hand) -> str:
+    return caller.org if isinstance(caller, Hand) else caller.partner.id
+
+
+def _tag(services: Services, caller: Caller | Hand) -> str:
+    if isinstance(caller, Hand):
+        return caller.tag
     caller.require(SCOPE)
     if caller.actor is None:
         raise Refusal("actor_required")
     return actor_tag(services.keys.actors, caller.partner.id, caller.actor.id)
 
 
-def _witness(services: Services, caller: Caller, witness: Caller) -> str:
+def _witness(services: Services, caller: Caller | Hand, witness: Caller) -> str:
     """A second professional, by a token of their own; the same one under another spelling is no second one."""
     tag = _tag(services, witness)
+    if isinstance(caller, Hand):  # nobody witnesses a page from a machine
+        raise Refusal("witness_refused")
     same = witness.partner.id == caller.partner.id
     if same and witness.actor is not None and caller.actor is not None:
         first, second = (who.id.strip().casefold() for who in (caller.actor, witness.actor))

@@ -10,6 +10,7 @@ from gateway.web.dpo.oversight_routes import oversight_routes
 from gateway.web.dpo.routes import dpo_routes
 from gateway.web.me.routes import me_routes
 from gateway.web.page import see, visitor_of
+from gateway.web.pro.routes import pro_routes
 from gateway.web.templates import render
 
 HOMES = {"beneficiary": "/me", "professional": "/pro", "dpo": "/dpo", "operator": "/dpo"}
@@ -34,6 +35,7 @@ def routes() -> list[Route]:
         Route("/help", get_help, methods=["GET"]),
         *ask_routes(),
         *me_routes(),
+        *pro_routes(),
         *oversight_routes(),
         *integrators.routes(),
         *dpo_routes(),
