@@ -1,12 +1,12 @@
 """What the commands do: serve, migrate. Each builds what it needs from the settings and closes it."""
 
 import asyncio
-import logging as stdlib_logging
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 import yaml
 
@@ -22,7 +22,7 @@ from gateway.tls import server_options
 
 _PAUSE = 1.0  # seconds between two looks; a release decided with the former catalogue is refused meanwhile
 
-_log = stdlib_logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 async def serve_gateway(settings: Settings) -> None:
@@ -60,10 +60,10 @@ async def _superseded(services: Services) -> None:
         try:
             digest = await digest_in_force(services.store)
         except StoreUnavailable as error:  # requests tell it too; look again
-            _log.warning("the active catalogue cannot be looked up: %s", error.code)
+            _log.warning("catalogue_unknown", code=error.code)
             continue
         if digest is not None and digest != services.catalogue.digest:
-            _log.warning("another catalogue is active: starting again on it")
+            _log.warning("catalogue_superseded", catalogue=digest)  # everything starts again on it
             return
 
 
