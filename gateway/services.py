@@ -42,6 +42,7 @@ from gateway.database import Database, open_database
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
 from gateway.oauth.gate import TokenGate
+from gateway.oauth.identity_issuers import read_issuers
 from gateway.oauth.key_client import KeyClient
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.ledger import Ledger
@@ -260,6 +261,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 revoked=revoked,
                 ledger=ledger,
                 limits=limits,
+                issuers=read_issuers(settings.identity_issuers, published),
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],

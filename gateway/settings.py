@@ -143,6 +143,11 @@ class Settings(BaseSettings):
         "",
         description="Hosts partners' keys may be fetched from although not public, blank-separated: an own network.",
     )
+    identity_issuers: Path | None = Field(
+        None,
+        description="YAML file of the providers whose id_tokens name professionals (docs/reference/oauth.md). "
+        "Empty: none.",
+    )
     client_rate: int = Field(
         600,
         ge=0,

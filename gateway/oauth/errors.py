@@ -64,6 +64,11 @@ class Fault(StrEnum):
     AUTHORIZED_PARTY = "authorized_party"
     PROFESSIONAL = "professional"
     REPLAYED = "replayed"
+    REVOKED = "revoked"
+    MAY_ACT = "may_act"
+    CHAIN = "chain"
+    LEVEL = "level"
+    ORGANISATION = "organisation"
     CONFIRMATION = "confirmation"
     SEVERAL = "several"
     PROOF_KEY = "proof_key"
@@ -88,7 +93,7 @@ FAULT_TEXTS: dict[Fault, str] = {
     Fault.SIGNATURE: _NOT_ACCEPTED,
     Fault.SUSPENDED: "this client is suspended",
     Fault.PARTIES: "iss and sub do not name the expected parties",
-    Fault.AUDIENCE: "aud must be the issuer of this server, as one string",
+    Fault.AUDIENCE: "aud must be the issuer of this server (of an id_token: your client id), as one string",
     Fault.DATES: "exp is required; exp, iat, nbf and auth_time must be integers",
     Fault.EXPIRED: "exp is past",
     Fault.TOO_LONG: "exp is too far in the future",
@@ -98,6 +103,11 @@ FAULT_TEXTS: dict[Fault, str] = {
     Fault.AUTHORIZED_PARTY: "azp must be the client",
     Fault.PROFESSIONAL: "sub, family_name, given_name, role or acr is missing or not usable",
     Fault.REPLAYED: "this jti was already used",
+    Fault.REVOKED: "it was taken back",
+    Fault.MAY_ACT: "may_act must name one partner, the one that exchanges the token",
+    Fault.CHAIN: "too many act one for the other, or one of them twice",
+    Fault.LEVEL: "acr or amr is not among those accepted",
+    Fault.ORGANISATION: "siret is not that of the client",
     Fault.CONFIRMATION: "cnf names another key than the one this request proves",
     Fault.SEVERAL: "exactly one proof is expected",
     Fault.PROOF_KEY: "jwk must be a public key: P-256, Ed25519, or RSA of 2048 to 4096 bits",

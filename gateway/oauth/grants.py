@@ -8,14 +8,16 @@ the client can always sign again.
 
 from collections.abc import Awaitable, Callable
 
-from gateway.oauth import client_authentication, presence, professionals
+from gateway.oauth import client_authentication, delegated, identity_tokens, presence, professionals
 from gateway.oauth.dpop import same_address
 from gateway.oauth.errors import JwtRefused, refused, token_refused
 from gateway.oauth.form import Attempt
+from gateway.oauth.tokens import Delegation
 
 CLIENT_CREDENTIALS = "client_credentials"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 JWT = "urn:ietf:params:oauth:token-type:jwt"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 
 
@@ -69,10 +71,11 @@ async def _token_exchange(attempt: Attempt) -> None:
         raise refused("requested_token_type")
     if professionals.PARAMETER not in sent:
         raise refused("subject_token_missing")
-    if sent.get("subject_token_type") != JWT:
+    accept = SUBJECTS.get(sent.get("subject_token_type", ""))
+    if accept is None:
         raise refused("subject_token_type")
     try:
-        attempt.delegation = await professionals.accept(attempt)
+        attempt.delegation = await accept(attempt)
     except JwtRefused as refusal:
         raise token_refused(professionals.PARAMETER, refusal.fault) from None
     attempt.answer["issued_token_type"] = ACCESS_TOKEN
@@ -82,6 +85,12 @@ async def _code(attempt: Attempt) -> None:
     await client_authentication.use_up(attempt)  # a request sent again must not use up a code
     await presence.exchange_code(attempt)
 
+
+SUBJECTS: dict[str, Callable[[Attempt], Awaitable[Delegation]]] = {
+    JWT: professionals.accept,
+    ID_TOKEN: identity_tokens.accept,
+    ACCESS_TOKEN: delegated.accept,
+}
 
 GRANTS: dict[str, Callable[[Attempt], Awaitable[None]]] = {
     CLIENT_CREDENTIALS: _client_credentials,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.limits import Limits
 from gateway.oauth.errors import OAuthMisconfigured
+from gateway.oauth.identity_issuers import IdentityIssuers
 from gateway.oauth.jwks import Jwk
 from gateway.oauth.keys import TokenKeys
 from gateway.oauth.ledger import Ledger
@@ -46,6 +47,7 @@ class AuthorizationServer:
     clock: Callable[[], int]  # milliseconds UTC, read once per request
     lifetime: int = MAX_LIFETIME
     limits: Limits = field(default_factory=Limits)
+    issuers: IdentityIssuers = field(default_factory=IdentityIssuers)
     scopes_supported: tuple[str, ...] = ()
     new_token_id: Callable[[], str] = random_token_id
     senders: Possession | None = None

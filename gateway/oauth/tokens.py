@@ -37,10 +37,23 @@ class Professional:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delegation:
-    """A professional and when they signed in at the partner."""
+    """A professional, when they signed in, and how the client came to act for them.
+
+    `chain` are the partners that acted before, the last one vouching; none when the client vouches itself. `prior` are
+    the names of the tokens this one is got with, `until` (ms) is when it must end. `may_act` is who may go on.
+    """
 
     professional: Professional
     auth_time: int | None = None
+    amr: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
+    until: int | None = None
+    may_act: str | None = None
+
+    def vouching(self, client_id: str) -> str:
+        """The partner the professional is one of."""
+        return self.chain[-1] if self.chain else client_id
 
 
 def issue(
@@ -59,6 +72,9 @@ def issue(
     `confirmation` binds it: jkt to the key of a proof (RFC 9449 §6.1), x5t#S256 to a certificate (RFC 8705 §3.1).
     """
     issued_at, token_id = now // 1000, token_id or server.new_token_id()
+    expires_at = issued_at + server.lifetime
+    if delegation is not None and delegation.until is not None:
+        expires_at = min(expires_at, delegation.until // 1000)
     claims: dict[str, Any] = {
         "iss": server.issuer,
         "aud": server.resource,
@@ -67,7 +83,7 @@ def issue(
         "scope": " ".join(sorted(scopes)),
         "jti": token_id,
         "iat": issued_at,
-        "exp": issued_at + server.lifetime,
+        "exp": expires_at,
     }
     if delegation is not None:
         claims |= _delegated(delegation, client_id)
@@ -79,21 +95,38 @@ def issue(
     header = {"typ": TYPE, "alg": keys.ALGORITHM, "kid": signing.kid}
     return Issued(
         jwt=jose.sign(claims, header=header, key=signing.private),
-        ref=TokenRef((token_name(token_id), partner_name(client_id)), issued_at * 1000),
+        ref=_ref(token_id, client_id, delegation, issued_at),
         scopes=frozenset(scopes),
         binding="dpop" if "jkt" in confirmation else "mtls" if confirmation else "bearer",
-        expires_at=claims["exp"] * 1000,
+        expires_at=expires_at * 1000,
         authorisation=None if present is None else present.authorisation,
-        actor=None if delegation is None else (client_id, delegation.professional.id),
+        actor=None if delegation is None else (delegation.vouching(client_id), delegation.professional.id),
+        through=() if delegation is None else delegation.chain,
     )
+
+
+def _ref(token_id: str, client_id: str, delegation: Delegation | None, issued_at: int) -> TokenRef:
+    prior, chain = ((), ()) if delegation is None else (delegation.prior, delegation.chain)
+    partners = map(partner_name, (client_id, *chain))
+    return TokenRef((token_name(token_id), *prior, *partners), issued_at * 1000)
 
 
 def _delegated(delegation: Delegation, client_id: str) -> dict[str, Any]:
     who = delegation.professional
-    optional = {"role": who.role, "acr": who.acr, "auth_time": delegation.auth_time}
+    optional = {
+        "role": who.role,
+        "acr": who.acr,
+        "auth_time": delegation.auth_time,
+        "amr": list(delegation.amr) or None,
+        "may_act": {"sub": delegation.may_act} if delegation.may_act else None,
+        "prior": list(delegation.prior) or None,
+    }
+    act: dict[str, Any] = {}
+    for partner in reversed((client_id, *delegation.chain)):
+        act = {"sub": partner, "act": act} if act else {"sub": partner}
     return {
-        "sub": f"{client_id}:{who.id}",
-        "act": {"sub": client_id},
+        "sub": f"{delegation.vouching(client_id)}:{who.id}",
+        "act": act,
         "family_name": who.family_name,
         "given_name": who.given_name,
     } | {name: value for name, value in optional.items() if value is not None}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
@@ -51,8 +52,9 @@ async def test_any_key_of_the_partner_may_sign_for_the_professional(world, kid):
     ("change", "detail"),
     [({"subject_token": ...}, "subject_token_missing"),
      ({"subject_token_type": ...}, "subject_token_type"),
-     ({"subject_token_type": ACCESS_TOKEN}, "subject_token_type"),
-     ({"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}, "subject_token_type"),
+     ({"subject_token_type": ACCESS_TOKEN}, "subject_token.type"),
+     ({"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}, "subject_token.type"),
+    ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "subject_token_type"),
      ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "requested_token_type"),
      ({"actor_token": "x"}, "actor_token"), ({"actor_token_type": JWT_TYPE}, "actor_token")],
 )  # fmt: skip
@@ -174,11 +176,11 @@ async def test_one_jti_does_not_serve_two_assertions_of_one_request(world):
 async def test_a_machines_token_never_becomes_a_person(world):
     """Neither a client_credentials token nor an exchanged one nor the client assertion is a subject token."""
     machine, person = await world.token(), await world.person_token()
-    for token, detail in ((machine, "type"), (person, "type"), (world.assertion(), "type")):
-        for kind in (JWT_TYPE, ACCESS_TOKEN):
+    cases = ((machine, "professional", "type"), (person, "may_act", "type"), (world.assertion(), "type", "issuer"))
+    for token, as_access_token, as_id_token in cases:
+        for kind, detail in ((JWT_TYPE, "type"), (ACCESS_TOKEN, as_access_token), (ID_TOKEN, as_id_token)):
             answer = await world.post(world.exchange_form(subject_token=token, subject_token_type=kind))
-            expected = f"subject_token.{detail}" if kind == JWT_TYPE else "subject_token_type"
-            world.refused(answer, "invalid_request", expected)
+            world.refused(answer, "invalid_request", f"subject_token.{detail}")
 
 
 async def test_a_professional_assertion_does_not_authenticate_a_client(world):
