@@ -2,7 +2,7 @@
 
 Answers for: both are read when first needed, kept an hour, and six hours more while the provider cannot be reached. An
 unknown `kid` makes the keys be read again, once a minute at most, so that forged tokens cannot make us knock at the
-provider's door. Refuses metadata of another issuer, addresses without TLS, an algorithm that is not offered; skips
+provider's door. What could not be read is not asked for again for five seconds: who waits behind it need not wait too. Refuses metadata of another issuer, addresses without TLS, an algorithm that is not offered; skips
 keys that the algorithm chosen at registration cannot use, and a `kid` given twice.
 """
 
@@ -21,6 +21,7 @@ from gateway.signin.providers import Provider, secure
 FRESH_MS = 3_600_000
 STALE_MS = 7 * 3_600_000
 COOL_DOWN_MS = 60_000
+RETRY_MS = 5_000
 _MOST_KEYS = 64
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 _METHODS = {True: "private_key_jwt", False: "client_secret_post"}
@@ -51,6 +52,7 @@ class Publications:
         self._keys: Mapping[str, VerificationKey] = {}
         self._keys_at = 0
         self._tried_at = 0
+        self._failed_at = -RETRY_MS
 
     async def metadata(self) -> Metadata:
         """Raises `SigninRefused`: `unreachable`, `metadata_invalid`."""
@@ -73,9 +75,13 @@ class Publications:
         now = self._clock()
         if self._metadata is None or now >= self._metadata_at + FRESH_MS:
             try:
+                if now < self._failed_at + RETRY_MS:
+                    raise SigninRefused(Fault.UNREACHABLE)  # noqa: TRY301  as if it had been asked
+                self._failed_at = now
                 address = f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration"
                 document = (await self._outbound.get(address)).json(Fault.METADATA_INVALID)
                 self._metadata, self._metadata_at = read_metadata(document, self._provider), now
+                self._failed_at = -RETRY_MS
             except SigninRefused as refused:
                 stale = refused.fault is Fault.UNREACHABLE and now < self._metadata_at + STALE_MS
                 if self._metadata is None or not stale:
@@ -90,7 +96,7 @@ class Publications:
             self._keys, self._keys_at = read_keys(document, self._provider.signature), now
         except SigninRefused:
             if not self._keys or now >= self._keys_at + STALE_MS:
-                self._tried_at = 0  # nothing to go on with: the next sign-in asks again
+                self._tried_at = now - COOL_DOWN_MS + RETRY_MS  # nothing to go on with: asked again soon
                 raise
 
 

@@ -29,7 +29,9 @@ class Answer(NamedTuple):
         return f"Answer(status={self.status})"
 
     def json(self, fault: Fault) -> dict[str, Any]:
-        """The JSON object of a 200; anything else is this fault."""
+        """The JSON object of a 200; anything else is this fault, but a failure of theirs is `unreachable`."""
+        if self.status >= 500:
+            raise SigninRefused(Fault.UNREACHABLE)
         if self.status != 200 or self.kind not in _JSON:
             raise SigninRefused(fault)
         try:

@@ -345,6 +345,36 @@ async def refused_now(world: World, reason: str) -> None:
     assert (await world.last())["reason"] == reason
 
 
+async def test_a_provider_that_fails_is_left_alone_for_a_moment(world: World) -> None:
+    """Metadata, then keys: nobody queues behind a question that just failed; five seconds later it is asked again."""
+    world.fc.answers["openid-configuration"] = lambda: Response(status_code=503)
+    async with world.browser() as browser:
+        for _ in range(3):
+            assert (await browser.get("/signin/franceconnect")).status_code == 503
+    assert [what for what, _ in world.fc.asked] == ["openid-configuration"]
+    del world.fc.answers["openid-configuration"]
+    world.clock.advance(5)
+    world.fc.answers["jwks"] = lambda: Response(status_code=503)
+    for _ in range(3):
+        assert not signed_in(await world.sign_in())
+    assert [what for what, _ in world.fc.asked].count("jwks") == 1
+    del world.fc.answers["jwks"]
+    world.clock.advance(5)
+    assert signed_in(await world.sign_in())
+
+
+async def test_a_provider_that_is_down_for_hours_serves_with_what_is_known(world: World) -> None:
+    """Metadata and keys are good for six hours more; then nobody is believed."""
+    assert signed_in(await world.sign_in())
+    for what in ("openid-configuration", "jwks"):
+        world.fc.answers[what] = lambda: Response(status_code=503)
+    world.clock.advance(3 * 3600)
+    assert signed_in(await world.sign_in())
+    world.clock.advance(5 * 3600)
+    async with world.browser() as browser:
+        assert (await browser.get("/signin/franceconnect")).status_code == 503
+
+
 async def test_a_level_that_was_asked_for_is_not_lowered(world: World) -> None:
     """Step-up: `eidas1` where a second factor was asked for is a downgrade, whatever role it is for."""
     await world.list_dpo()
