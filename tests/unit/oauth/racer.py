@@ -1,4 +1,4 @@
-"""One of two gateway processes that are handed the same assertions (see test_replay.py)."""
+"""One of two gateway processes that are handed the same assertions, or the same proofs (see test_replay.py)."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from gateway.database import open_database
 from gateway.oauth import keys
-from gateway.oauth.client import make_assertion, new_key
+from gateway.oauth.client import make_assertion, make_proof, new_key
 from gateway.oauth.client_authentication import ASSERTION_TYPE
 from gateway.oauth.ledger import Ledger
 from gateway.oauth.partners import Partners, new_partner, register
@@ -31,13 +31,23 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def prepare(store, folder: Path) -> None:
+async def prepare(store, folder: Path, same: str) -> None:
     key = new_key("k1")
     await register(store, new_partner(
         id="ml-brume", name="Mission locale", siret="12345678200010", scopes=["data:rsa"], jwks=key.jwks(),
         binding="bearer", now=clock(),
     ))  # fmt: skip
-    made = [make_assertion(key, client_id="ml-brume", issuer=ISSUER, now=clock()) for _ in range(ASSERTIONS)]
+
+    def assertion() -> str:
+        return make_assertion(key, client_id="ml-brume", issuer=ISSUER, now=clock())
+
+    made = []  # for each place, what each of the two processes sends in each of its two requests
+    for _ in range(ASSERTIONS):
+        if same == "assertion":
+            made.append([(assertion(), None)] * 4)
+        else:
+            proof = make_proof(key, method="POST", url=f"{ISSUER}/oauth/token", now=clock())
+            made.append([(assertion(), proof) for _ in range(4)])
     (folder / "assertions.part").write_text(json.dumps(made))
     (folder / "assertions.part").rename(folder / "assertions")
 
@@ -48,10 +58,10 @@ async def meet(folder: Path, number: str, place: int) -> None:
         await asyncio.sleep(0.001)
 
 
-async def main(url: str, folder: Path, number: str) -> None:
+async def main(url: str, folder: Path, number: str, same: str) -> None:
     async with open_database(url) as store:
         if number == "0":
-            await prepare(store, folder)
+            await prepare(store, folder, same)
         while not (folder / "assertions").exists():  # noqa: ASYNC110  idem
             await asyncio.sleep(0.01)
         assertions = json.loads((folder / "assertions").read_text())
@@ -66,19 +76,21 @@ async def main(url: str, folder: Path, number: str) -> None:
         transport = httpx.ASGITransport(Starlette(routes=routes(server)))
         async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
 
-            async def post(index: int) -> tuple[int, int]:
+            async def post(index: int, attempt: int) -> tuple[int, int]:
+                assertion, proof = assertions[index][2 * int(number) + attempt]
                 form = {
                     "grant_type": "client_credentials", "scope": "data:rsa", "client_assertion_type": ASSERTION_TYPE,
-                    "client_assertion": assertions[index],
+                    "client_assertion": assertion,
                 }  # fmt: skip
-                return index, (await http.post("/oauth/token", data=form)).status_code
+                headers = {} if proof is None else {"DPoP": proof}
+                return index, (await http.post("/oauth/token", data=form, headers=headers)).status_code
 
             answers = []
             for start in range(0, ASSERTIONS, 5):
-                order = [*range(start, start + 5)] * 2
+                order = [(index, attempt) for index in range(start, start + 5) for attempt in range(2)]
                 random.shuffle(order)
                 await meet(folder, number, start)
-                answers += await asyncio.gather(*map(post, order))
+                answers += await asyncio.gather(*(post(*each) for each in order))
         await journal.close()
         await used.close()
     won = [index for index, status in answers if status == 200]
@@ -88,4 +100,4 @@ async def main(url: str, folder: Path, number: str) -> None:
 
 if __name__ == "__main__":
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]))

@@ -139,8 +139,12 @@ async def test_a_failed_clean_up_is_tried_again_later(store, used, monkeypatch):
     await used.close()
 
 
-async def test_two_processes_accept_each_assertion_once(postgres, tmp_path):
-    """Races on PostgreSQL: two gateways get the same assertions at the same moment; each gives one token."""
+@pytest.mark.parametrize(("same", "status"), [("assertion", 401), ("proof", 400)])
+async def test_two_processes_accept_each_assertion_and_each_proof_once(postgres, tmp_path, same, status):
+    """Races on PostgreSQL: two gateways get the same ones at the same moment; together they give one token each.
+
+    The same proof comes with four assertions that are all new: only the proof stands in their way (RFC 9449 §11.1).
+    """
     url = postgres.create_database()
     async with open_database(url) as store:
         await store.write(models.metadata.create_all)
@@ -148,7 +152,7 @@ async def test_two_processes_accept_each_assertion_once(postgres, tmp_path):
     racer = [sys.executable, "-W", "error", str(Path(__file__).parent / "racer.py"), url, str(tmp_path)]
     processes = [
         await asyncio.create_subprocess_exec(
-            *racer, str(number), cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE
+            *racer, str(number), same, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE
         )
         for number in range(2)
     ]
@@ -156,4 +160,4 @@ async def test_two_processes_accept_each_assertion_once(postgres, tmp_path):
     won = [set(output["won"]) for output in outputs]
     assert won[0] | won[1] == set(range(60))
     assert not won[0] & won[1]
-    assert {status for output in outputs for status in output["statuses"]} == {200, 401}
+    assert {each for output in outputs for each in output["statuses"]} == {200, status}
