@@ -201,7 +201,9 @@ def test_a_day_of_requests_leaves_no_secret_anywhere(
         folders.append(postgres.home)
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    with gateway(tmp_path / "home", program=("tests.journeys.loud",), **more) as where:
+    with gateway(
+        tmp_path / "home", program=("tests.journeys.loud",), client_rate=0, address_rate=0, api_rate=0, **more
+    ) as where:
         partner = where.partner("ml-brume", "--redirect-uri", BACK)
         where.passerelle("partner", "rotate", "ml-brume", "--add", str(_public(tmp_path, private)))
         with httpx.Client(base_url=where.issuer, timeout=30) as http:
