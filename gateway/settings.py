@@ -143,8 +143,8 @@ class Settings(BaseSettings):
         "",
         description="Hosts partners' keys may be fetched from although not public, blank-separated: an own network.",
     )
-    identity_issuers: Path | None = Field(
-        None,
+    identity_issuers: str = Field(
+        "",
         description="YAML file of the providers whose id_tokens name professionals (docs/reference/oauth.md). "
         "Empty: none.",
     )

@@ -41,10 +41,11 @@ class IdentityIssuers:
         return any(professional.startswith(f"{each.name}:") for each in self.by_issuer.values())
 
 
-def read_issuers(path: Path | None, published: PublishedKeys) -> IdentityIssuers:
+def read_issuers(name: str, published: PublishedKeys) -> IdentityIssuers:
     """The list of a file (docs/reference/oauth.md); `OAuthMisconfigured` says which entry cannot be used."""
-    if path is None:
+    if not name:
         return IdentityIssuers()
+    path = Path(name)
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
         entries = dict(content.items())

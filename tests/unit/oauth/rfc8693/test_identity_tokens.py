@@ -43,7 +43,7 @@ async def listed(world, provider, tmp_path):
     file = tmp_path / "issuers.yaml"
     file.write_text(LIST, "utf-8")
     published = PublishedKeys(fetch, stale_ms=3_600_000)
-    object.__setattr__(world.server, "issuers", read_issuers(file, published))
+    object.__setattr__(world.server, "issuers", read_issuers(str(file), published))
     world.asked = asked
     yield world
     await published.close()
@@ -207,11 +207,11 @@ def test_a_list_that_cannot_be_used_stops_the_start(tmp_path, case):
     file = tmp_path / "issuers.yaml"
     file.write_text(BROKEN[case], "utf-8")
     with pytest.raises(OAuthMisconfigured):
-        read_issuers(file, PublishedKeys(None, stale_ms=0))
+        read_issuers(str(file), PublishedKeys(None, stale_ms=0))
 
 
 def test_no_file_is_no_list(tmp_path):
     """Unset: nobody; set and missing: no start."""
-    assert not read_issuers(None, PublishedKeys(None, stale_ms=0)).by_issuer
+    assert not read_issuers("", PublishedKeys(None, stale_ms=0)).by_issuer
     with pytest.raises(OAuthMisconfigured):
-        read_issuers(tmp_path / "missing.yaml", PublishedKeys(None, stale_ms=0))
+        read_issuers(str(tmp_path / "missing.yaml"), PublishedKeys(None, stale_ms=0))
