@@ -41,7 +41,8 @@ class Processes:
 
     def __init__(self, settings: Settings, ports: dict[str, int]) -> None:
         values = settings.model_dump(mode="json")
-        self._environment = os.environ | {f"PASSERELLE_{key.upper()}": str(value) for key, value in values.items()}
+        set_ = {key: value for key, value in values.items() if value is not None}
+        self._environment = os.environ | {f"PASSERELLE_{key.upper()}": str(value) for key, value in set_.items()}
         self._home = settings.home
         self._ports = ports
         self._running: list[subprocess.Popen[bytes]] = []
