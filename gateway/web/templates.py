@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gateway.web import cookies, moments
 from gateway.web.view import Lang, keep, view_of
-from gateway.web.words import messages
+from gateway.web.words import messages, spaced
 
 FOLDER = Path(__file__).parent / "templates"
 _STYLE = Path(__file__).parent / "style.css"
@@ -69,7 +69,7 @@ class Pages:
             day=lambda at: moments.day(at, lang),
             utc=moments.utc,
             initial=lambda text: text[:1].upper() + text[1:],  # `capitalize` would lower the rest: RSA, CAF
-            said=lambda words: words[lang] if isinstance(words, Mapping) else words[lang == "en"],
+            said=lambda words: _said(words, lang),
         )
         environment.globals.update(
             lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=url
@@ -129,6 +129,12 @@ def url(path: str, **query: str | int | None) -> str:
     """A path of ours with a query; members that are None or empty are left out."""
     said = {name: value for name, value in query.items() if value not in {None, ""}}
     return f"{path}?{urlencode(said)}" if said else path
+
+
+def _said(words: Mapping[str, str] | Sequence[str], lang: Lang) -> str:
+    """One of two texts: a mapping by language, or French then English."""
+    text = words[lang] if isinstance(words, Mapping) else words[lang == "en"]
+    return spaced(text) if lang == "fr" else text
 
 
 def _read(folder: Path | None, name: str) -> bytes | None:

@@ -3,7 +3,8 @@
 A message without translation is French on an English page: a test refuses it, the page does not.
 """
 
-from functools import cache
+import re
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel.messages.pofile import read_po
@@ -22,13 +23,20 @@ class Messages:
 
     def gettext(self, message: str) -> str:
         """The message in this language."""
-        return self._found.get(message, (message,))[0]
+        return self._found.get(message, (message,))[0] if self._found else spaced(message)
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The form for this number."""
         forms = self._found.get(singular, (singular, plural))
         one = number < self._singular_to if self._singular_to == 2 else number == 1
-        return forms[0] if one or len(forms) == 1 else forms[1]
+        form = forms[0] if one or len(forms) == 1 else forms[1]
+        return form if self._found else spaced(form)
+
+
+@lru_cache(maxsize=4_096)
+def spaced(text: str) -> str:
+    """French as it is typeset: no line begins with « : », « ? » or a closing quotation mark."""
+    return re.sub("(?<=\\S) (?=[:;?!»])|(?<=«) ", "\u00a0", text)
 
 
 @cache

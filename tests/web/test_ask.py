@@ -53,7 +53,7 @@ async def state(portal: Portal, identity: Identity, id_: str) -> Any:
 async def test_the_parts_stand_in_their_order(portal: Portal) -> None:
     """Who asks; what for; which information; where from; how long; what a no changes; then the answer (ux.md §2)."""
     page = await shown(portal, *await asked(portal))
-    text = await page.locator("main").inner_text()
+    text = (await page.locator("main").inner_text()).replace("\u00a0", " ")
     order = [
         "Mission locale de la Brume vous demande votre accord", "Elle aide les jeunes", "Pour quoi faire",
         "Quelles informations", "Voir un exemple avec mes informations", "D'où elles viennent",

@@ -221,7 +221,7 @@ async def _reach(page: Page, name: str | re.Pattern[str]) -> None:
         focused = page.locator(":focus")
         if await focused.count() == 0:
             continue
-        label = (await _name(focused)).strip()
+        label = (await _name(focused)).strip().replace("\u00a0", " ")
         if re.search(name, label) if isinstance(name, re.Pattern) else label == name:
             box = await focused.bounding_box()
             assert box is not None

@@ -115,7 +115,7 @@ async def test_a_widening_is_signed_and_activated_with_the_keyboard(watched: tup
         await page.context.close()
     page = await portal.page(HEAD, javascript=False)
     await page.goto(f"{portal.url}/dpo/policies/{names['draft']}")
-    assert "Signatures : 2 sur 2" in await page.inner_text("main")
+    assert "Signatures\u00a0: 2 sur 2" in await page.inner_text("main")
     await press(page, "Mettre en vigueur")
     services = portal.bed.services
     assert (await services.activations.versions())[0].digest == names["draft"]
