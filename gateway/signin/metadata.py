@@ -2,8 +2,9 @@
 
 Answers for: both are read when first needed, kept an hour, and six hours more while the provider cannot be reached. An
 unknown `kid` makes the keys be read again, once a minute at most, so that forged tokens cannot make us knock at the
-provider's door. What could not be read is not asked for again for five seconds: who waits behind it need not wait too. Refuses metadata of another issuer, addresses without TLS, an algorithm that is not offered; skips
-keys that the algorithm chosen at registration cannot use, and a `kid` given twice.
+provider's door. What could not be read is not asked for again for five seconds: who waits behind it need not wait too.
+Refuses metadata of another issuer, addresses without TLS, an algorithm that is not offered; skips keys that the
+algorithm chosen at registration cannot use, and a `kid` given twice.
 """
 
 import asyncio
