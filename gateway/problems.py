@@ -14,7 +14,8 @@ from starlette.responses import Response
 from consent.errors import IdentifierInvalid
 from gateway.oauth.challenges import BearerRefused
 from gateway.oauth.resource import metadata_url
-from gateway.problem_table import PROBLEMS, Problem
+from gateway.problem_rows import Problem
+from gateway.problem_table import PROBLEMS
 from policies.errors import UnknownName
 
 __all__ = ["PROBLEMS", "Problem", "Refusal", "code_of", "page", "problem"]
