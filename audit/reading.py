@@ -7,7 +7,7 @@ Refuses what is not there by name: `NotPublished`, `Pruned`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +88,13 @@ class PublishedLog:
             raise NotPublished("this log has no such year")
         return Served(shard, *attested.served(connection, shard, quorum=self._quorum))
 
+    def fetch(self, connection: Connection, shard: Shard, numbers: Iterable[int]) -> None:
+        """Read the full lowest tiles over these entries in one statement, for proofs of entries that lie far apart."""
+        missing = {number // WIDTH for number in numbers}
+        missing = {index for index in missing if (shard.id, 0, index, WIDTH) not in self._trees}
+        for index, hashes in tiles.stored_lowest(connection, shard, sorted(missing)):
+            self._keep((shard.id, 0, index, WIDTH), _grow(split(hashes)))
+
     def node(self, connection: Connection, shard: Shard, size: int) -> Callable[[int, int], bytes]:
         """Give the hash of any complete subtree of the tree of a size, as `audit.merkle` asks for it."""
 
@@ -104,11 +111,14 @@ class PublishedLog:
         key = (shard.id, level, index, width)
         tree = self._trees.get(key)
         if tree is None:
-            tree = self._trees[key] = _grow(_hashes(connection, shard, level, index=index, width=width))
-            if len(self._trees) > _TREES:
-                self._trees.popitem(last=False)
-        else:
-            self._trees.move_to_end(key)
+            return self._keep(key, _grow(_hashes(connection, shard, level, index=index, width=width)))
+        self._trees.move_to_end(key)
+        return tree
+
+    def _keep(self, key: tuple[int, int, int, int], tree: list[list[bytes]]) -> list[list[bytes]]:
+        self._trees[key] = tree
+        if len(self._trees) > _TREES:
+            self._trees.popitem(last=False)
         return tree
 
 

@@ -97,6 +97,14 @@ def stored_tile(connection: Connection, shard: Shard, level: int, index: int) ->
     return bytes(hashes) if hashes is not None else None
 
 
+def stored_lowest(connection: Connection, shard: Shard, indices: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Read full tiles of the lowest level, those of these indices that are there."""
+    index = audit_tile.c.index
+    query = sa.select(index, audit_tile.c.hashes).where(audit_tile.c.shard == shard.id, audit_tile.c.level == 0)
+    rows = connection.execute(query.where(index.in_(indices)).order_by(index)).all() if indices else []
+    return [(place, bytes(hashes)) for place, hashes in rows]
+
+
 def read_tile(connection: Connection, shard: Shard, level: int, *, index: int, width: int = WIDTH) -> bytes:
     """Read a tile of hashes that a published checkpoint covers; a partial one also from the tile it became."""
     first = index * WIDTH

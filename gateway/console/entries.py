@@ -56,8 +56,11 @@ class Entry:
         return proofs.write(self.proof.index, self.proof.path, self.proof.note) if self.proof else ""
 
 
-Heads = dict[int, tuple[Served, Checkpoint] | None]
-"""Of each year (by its number), the checkpoint that entries are proved under."""
+Head = tuple[Served, Checkpoint] | Literal["foreign"] | None
+"""What entries are proved under; none was published yet, or one that no key of this log signed."""
+
+Heads = dict[int, Head]
+"""By the number of the year."""
 
 
 def heads_of(connection: Connection, log: PublishedLog, vkeys: Callable[[str], Sequence[Vkey]]) -> Heads:
@@ -85,6 +88,8 @@ def read(
     )
     rows = {position: (bytes(digest), bytes(leaf)) for position, digest, leaf in connection.execute(query)}
     heads: Heads = dict(under or {})
+    for year in every:
+        log.fetch(connection, year, (each - year.first for each in positions if 0 <= each - year.first < year.size))
     found = {}
     for position in positions:
         shard = next((each for each in every if each.first <= position < each.first + each.size), None)
@@ -96,14 +101,14 @@ def read(
     return found
 
 
-def _head(
-    connection: Connection, log: PublishedLog, shard: Shard, vkeys: Callable[[str], Sequence[Vkey]]
-) -> tuple[Served, Checkpoint] | None:
+def _head(connection: Connection, log: PublishedLog, shard: Shard, vkeys: Callable[[str], Sequence[Vkey]]) -> Head:
     try:
         served = log.serve(connection, year=folder(shard.origin))
         return served, open_checkpoint(served.note, *vkeys(shard.origin))
-    except (NotPublished, NoteInvalid):  # the second is told by the inspection
+    except NotPublished:
         return None
+    except NoteInvalid:
+        return "foreign"
 
 
 def _check(
@@ -113,18 +118,18 @@ def _check(
     position: int,
     *,
     row: tuple[bytes, bytes] | None,
-    head: tuple[Served, Checkpoint] | None,
+    head: Head,
 ) -> Entry:
     number = position - shard.first
     stored, leaf = row or (None, None)
     digest = None if leaf is None else merkle.leaf_hash(leaf)
     proof, state = None, "altered"
-    covered = head is not None and number < head[1].size
-    if head is not None and covered:
-        digest, proof = _prove(connection, log, head, number, digest)
+    signed = head if isinstance(head, tuple) and number < head[1].size else None
+    if signed is not None:
+        digest, proof = _prove(connection, log, signed, number, digest)
         if proof is not None:
             state = "proved" if leaf is not None else "removed" if number < shard.minimum else "altered"
-    elif leaf is not None:
+    elif leaf is not None and head != "foreign":
         state = "waiting"
     if digest != stored and leaf is not None:
         state = "altered"
@@ -137,7 +142,7 @@ def _check(
         leaf=leaf,
         leaf_hash=digest,
         proof=proof,
-        checkpoint=head[1] if head and covered else None,
+        checkpoint=signed[1] if signed else None,
     )
 
 
