@@ -50,8 +50,8 @@ line = sa.Table(
 tally = sa.Table(
     "console_tally",
     metadata,
+    sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),  # first: a period is read kind by kind
     sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("entries", sa.Integer, nullable=False),
 )
 

@@ -54,10 +54,10 @@ def _entries() -> None:
 def _counts() -> None:
     op.create_table(
         "console_tally",
-        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("entries", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("day", "kind", name="pk_console_tally"),
+        sa.PrimaryKeyConstraint("kind", "day", name="pk_console_tally"),
     )
     op.create_table(
         "console_field",
