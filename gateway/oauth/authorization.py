@@ -37,9 +37,3 @@ def answer_address(flow: Flow, issuer: str, **answer: str) -> str:
     said = [*answer.items(), *([("state", flow.state)] if flow.state is not None else []), ("iss", issuer)]
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *said])
     return urlunsplit(parts._replace(query=query))
-
-
-def origin_of(flow: Flow) -> str:
-    """Scheme, host and port of where the browser will go."""
-    parts = urlsplit(flow.redirect_uri)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -94,6 +94,7 @@ async def test_a_request_opens_once_and_never_leads_elsewhere(portal: Portal) ->
     pushed = (await site.push()).json()["request_uri"]
     query = {"client_id": "ml-brume", "request_uri": pushed}
     async with httpx.AsyncClient(base_url=portal.url) as http:
+        assert (await http.head("/oauth/authorize", params=query)).status_code == 405
         first = await http.get("/oauth/authorize", params=query)
         assert first.status_code == 303
         assert first.headers["location"].startswith("/me/ask/from/")

@@ -11,7 +11,7 @@ from consent.errors import RequestLapsed, StateConflict
 from consent.said import LONGEST
 from consent.states import Record, effective_state
 from gateway.choices import ANSWERS, Choice, ExplicitMissing, choose
-from gateway.oauth.authorization import open_request, origin_of
+from gateway.oauth.authorization import open_request
 from gateway.oauth.errors import FlowUnknown
 from gateway.oauth.flows import Flow
 from gateway.person_present import begin, finish
@@ -100,7 +100,8 @@ async def get_receipt_json(request: Request, visitor: Visitor) -> Response:
 
 @page(role="beneficiary")
 async def get_return(request: Request, visitor: Visitor) -> Response:
-    """Back to the partner's site, with a code or a no."""
+    """Back to the partner's site, with a code or a no. A link, not a form: no page of ours may send a form there."""
+    _require_get(request)
     services, record, now = await asked(request, visitor)
     flow = await _flow(services, record, now=now)
     if flow is None:
@@ -113,6 +114,7 @@ async def get_return(request: Request, visitor: Visitor) -> Response:
 
 async def get_authorize(request: Request) -> Response:
     """`/oauth/authorize`: a browser brings a pushed request; anything else is a page of ours."""
+    _require_get(request)
     await visitor_of(request)
     services: Services = request.scope["services"]
     now = services.clock()
@@ -140,6 +142,12 @@ async def get_from(request: Request, visitor: Visitor) -> Response:
     except FlowUnknown:
         raise PageProblem("flow_unknown") from None
     return see(f"/me/ask/{shown}")
+
+
+def _require_get(request: Request) -> None:
+    """What uses something up answers no HEAD: previews of links ask that way."""
+    if request.method != "GET":
+        raise PageProblem("method_not_allowed")
 
 
 async def asked(request: Request, visitor: Visitor) -> tuple[Services, Record, int]:
@@ -191,7 +199,6 @@ async def _screen(request: Request, record: Record, choice: Choice, *, wrong: st
         request,
         f"ask/{shown.kind}.html",
         status=422 if wrong else 200,
-        form_action=() if flow is None else (origin_of(flow),),
         shown=shown,
         it=shown.found.sharing,
         action=f"/me/ask/{record.id}",

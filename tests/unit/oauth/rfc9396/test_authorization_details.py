@@ -1,6 +1,8 @@
 """RFC 9396: what is asked of a person is one object of one type, within the partner's line of the catalogue."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,14 @@ def test_datasets_and_fields_are_read_as_in_an_exchange(catalogue):
     whole = details.read(json.dumps([YOUTH]), catalogue, recipient="ml-brume")
     assert whole.fields == catalogue.request_fields("ml-brume", "support.youth").fields
     assert whole.days is None
+
+
+def test_the_example_of_the_how_to_is_within_the_catalogue(catalogue):
+    """What an integrator copies is accepted."""
+    text = Path("docs/how-to/person-present.md").read_text("utf-8")
+    (example,) = re.findall(r"&authorization_details=(.*)", text)
+    wish = details.read(example, catalogue, recipient="ml-brume")
+    assert (wish.purpose, wish.days) == ("support.youth", 90)
 
 
 REFUSED = {
