@@ -165,10 +165,12 @@ def choice_of(request: Request) -> Choice:
 
 async def pdf_of(request: Request, services: Services, record: Record, *, now: int) -> Response:
     """The printed receipt as a file."""
-    lang = view_of(request).lang
+    lang, outcome = view_of(request).lang, outcome_of(record, now)
+    if outcome.name in {"later", "over"}:  # nothing was answered that a receipt could be of
+        raise PageProblem("not_found")
     shown = await screen(services, record, now=now)
     place = services.pages.place.name
-    content = receipts.as_pdf(record, shown, outcome=outcome_of(record, now).title, lang=lang, place=place)
+    content = receipts.as_pdf(record, shown, outcome=outcome.title, lang=lang, place=place)
     return _file(content, "application/pdf", f"{NAMES[lang]}.pdf")
 
 
