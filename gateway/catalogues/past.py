@@ -6,8 +6,10 @@ that is not stored here is counted, not replayed. Persons are counted by their o
 number only.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,9 +25,11 @@ from gateway.catalogues.bundles import CatalogueRefused
 from policies.catalogue import Catalogue
 from policies.replay import Past, Tally, replay
 
-_CHUNK = 2_000
+_CHUNK = 500  # entries read and replayed in one go: others have their turn in between
 _SCANNED = 200_000
 _MARK = b'"type":"exchange.decided"'
+
+Line = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,26 +41,57 @@ class Replayed:
     last: int | None
 
 
-async def replay_last(store: Store, draft: Catalogue, *, count: int, org: str | None = None) -> Replayed:
-    """Replay the draft over the last `count` decisions; with `org` over those it asked for or gave data in."""
-    entries = await store.read(lambda connection: list(_decided(connection, count, org)))
-    ids = {entry["authorisation"] for _, entry in entries if "authorisation" in entry}
-    records = await store.read(lambda connection: _records(connection, sorted(ids)))
+async def replay_last(
+    store: Store, draft: Catalogue, *, count: int, positions: Sequence[int] | None = None
+) -> Replayed:
+    """Replay the draft over the last `count` decisions, or over those at these positions (a DPO's own)."""
     known: dict[str, Catalogue | None] = {}
-    tally = Tally()
-    for _, entry in entries:
-        before = known.get(entry["catalogue"])
-        if entry["catalogue"] not in known:
-            before = known[entry["catalogue"]] = await _stored(store, entry["catalogue"])
-        record = records.get(entry.get("authorisation", ""))
-        if before is None:
-            tally.decisions += 1
-            tally.unreplayed += 1
-            continue
-        past = _past(entry, record)
-        tally.add(past, replay(past, before, draft), person=None if record is None else record["subject"])
-    places = [index for index, _ in entries]
+    tally, places = Tally(), list[int]()
+    chunks = _tail(store, count) if positions is None else _at(store, positions[:count])
+    async for lines in chunks:
+        await asyncio.sleep(0)
+        ids = {entry["authorisation"] for _, entry in lines if "authorisation" in entry}
+        records = await store.read(partial(_records, ids=sorted(ids)))
+        for place, entry in lines:
+            places.append(place)
+            if entry["catalogue"] not in known:
+                known[entry["catalogue"]] = await _stored(store, entry["catalogue"])
+            before, record = known[entry["catalogue"]], records.get(entry.get("authorisation", ""))
+            if before is None:
+                tally.decisions += 1
+                tally.unreplayed += 1
+                continue
+            past = _past(entry, record)
+            tally.add(past, replay(past, before, draft), person=None if record is None else record["subject"])
     return Replayed(tally=tally, first=min(places, default=None), last=max(places, default=None))
+
+
+async def _tail(store: Store, count: int) -> AsyncIterator[list[Line]]:
+    """The journal's newest decisions, from its end back."""
+    below: int | None = None
+    for _ in range(_SCANNED // _CHUNK):
+        query = sa.select(audit_entry.c.index, audit_entry.c.leaf).order_by(audit_entry.c.index.desc()).limit(_CHUNK)
+        rows = await store.read(
+            partial(_rows, query=query if below is None else query.where(audit_entry.c.index < below))
+        )
+        lines = [(index, orjson.loads(leaf)) for index, leaf in rows if _MARK in leaf][:count]
+        count -= len(lines)
+        yield lines
+        if len(rows) < _CHUNK or count <= 0:
+            return
+        below = rows[-1][0]
+
+
+async def _at(store: Store, positions: Sequence[int]) -> AsyncIterator[list[Line]]:
+    for start in range(0, len(positions), _CHUNK):
+        some = positions[start : start + _CHUNK]
+        query = sa.select(audit_entry.c.index, audit_entry.c.leaf).where(audit_entry.c.index.in_(some))
+        rows = await store.read(partial(_rows, query=query.order_by(audit_entry.c.index.desc())))
+        yield [(index, orjson.loads(leaf)) for index, leaf in rows]
+
+
+def _rows(connection: Connection, query: sa.Select[Any]) -> Sequence[Any]:
+    return connection.execute(query).all()
 
 
 async def _stored(store: Store, digest: str) -> Catalogue | None:
@@ -66,34 +101,10 @@ async def _stored(store: Store, digest: str) -> Catalogue | None:
         return None
 
 
-def _decided(connection: Connection, count: int, org: str | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    below: int | None = None
-    found = scanned = 0
-    while scanned < _SCANNED:
-        query = sa.select(audit_entry.c.index, audit_entry.c.leaf).order_by(audit_entry.c.index.desc()).limit(_CHUNK)
-        rows = connection.execute(query if below is None else query.where(audit_entry.c.index < below)).all()
-        for index, leaf in rows:
-            if _MARK not in leaf:
-                continue
-            entry = orjson.loads(leaf)
-            if org is None or org == entry["org"] or org in entry.get("sources", ()):
-                yield index, entry
-                found += 1
-                if found == count:
-                    return
-        if len(rows) < _CHUNK:
-            return
-        below = rows[-1][0]
-        scanned += len(rows)
-
-
 def _records(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     columns = [authorisation.c[name] for name in ("id", "subject", "fields", "explicit")]
-    found: dict[str, Mapping[str, Any]] = {}
-    for start in range(0, len(ids), 500):
-        query = sa.select(*columns).where(authorisation.c.id.in_(ids[start : start + 500]))
-        found |= {row["id"]: dict(row) for row in connection.execute(query.order_by(columns[0])).mappings()}
-    return found
+    query = sa.select(*columns).where(authorisation.c.id.in_(ids)).order_by(columns[0])
+    return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _past(entry: Mapping[str, Any], record: Mapping[str, Any] | None) -> Past:

@@ -5,9 +5,11 @@ to count persons. Persons leave this module as the pseudonyms of the institution
 radius of more releases than it can count exactly: a narrower period is asked for.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -25,6 +27,7 @@ from gateway.oauth.models import partner as partners
 from gateway.services import Services
 
 MOST = 20_000
+_CHUNK = 500  # releases read in one go: others have their turn in between
 HOURS_MS = 72 * 3_600_000  # GDPR 33-1
 
 
@@ -68,7 +71,16 @@ async def radius(services: Services, scope: Scope, wanted: Filter) -> Radius:
     found = await services.console.search.positions(scope, wanted, most=MOST)
     if found is None:
         raise RadiusTooWide("narrow the period")
-    return await services.store.read(lambda connection: _measure(connection, services, scope, found))
+    made = Radius()
+    for start in range(0, len(found), _CHUNK):
+        await services.store.read(
+            partial(_measure, made=made, services=services, positions=found[start : start + _CHUNK])
+        )
+        await asyncio.sleep(0)
+    names = await services.store.read(partial(_pseudonyms, org=scope.organisation, subjects=list(made.persons)))
+    for subject, person in made.persons.items():
+        person.pseudonym = names.get(subject)
+    return made
 
 
 async def holder_of(services: Services, thumbprint: str) -> str | None:
@@ -81,17 +93,11 @@ async def holder_of(services: Services, thumbprint: str) -> str | None:
     return None
 
 
-def _measure(connection: Connection, services: Services, scope: Scope, positions: Sequence[int]) -> Radius:
-    made = Radius()
-    for start in range(0, len(positions), 2_000):
-        entries = _entries(connection, positions[start : start + 2_000])
-        subjects = _subjects(connection, [entry["ref"] for entry in entries])
-        for entry in entries:
-            _count(made, services, entry, subjects.get(entry["ref"]))
-    names = _pseudonyms(connection, scope.organisation, list(made.persons))
-    for subject, person in made.persons.items():
-        person.pseudonym = names.get(subject)
-    return made
+def _released(connection: Connection, positions: Sequence[int]) -> list[tuple[dict[str, Any], str | None]]:
+    """Each release, and whom it was about."""
+    entries = _entries(connection, positions)
+    subjects = _subjects(connection, [entry["ref"] for entry in entries])
+    return [(entry, subjects.get(entry["ref"])) for entry in entries]
 
 
 def _entries(connection: Connection, positions: Sequence[int]) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from gateway.catalogues.activation import Step
 from gateway.catalogues.bundles import CatalogueRefused
 from gateway.catalogues.past import Replayed, replay_last
+from gateway.console.filters import Filter
+from gateway.console.kinds import day_of
 from gateway.services import Services
 from gateway.web.dpo import telling
 from gateway.web.dpo.page import note_view, scope_of, show
@@ -19,6 +21,7 @@ from gateway.web.visitor import Visitor
 
 SIZES = (100, 1_000, 10_000)
 _SHOWN = 200
+_DAYS = 365
 
 REFUSALS = {
     "moved": (
@@ -61,7 +64,11 @@ async def get_policy(request: Request, visitor: Visitor) -> Response:
     if last := request.query_params.get("last", ""):
         if last not in {str(size) for size in SIZES}:
             raise PageProblem("not_found")
-        replayed = await replay_last(services.store, step.after, count=int(last), org=scope_of(visitor).organisation)
+        today = day_of(services.clock())
+        mine = Filter(since=today - _DAYS, until=today, type="exchange.decided")
+        rows = (await services.console.search.find(scope_of(visitor), mine, size=int(last))).rows
+        positions = [row.index for row in rows]
+        replayed = await replay_last(services.store, step.after, count=int(last), positions=positions)
         await note_view(request, visitor, "policies", lines=replayed.tally.decisions)
     return await _shown(request, visitor, step, replayed=replayed)
 
