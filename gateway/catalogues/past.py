@@ -7,7 +7,7 @@ number only.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,8 @@ from consent.states import words
 from gateway.catalogues import bundles
 from gateway.catalogues.bundles import CatalogueRefused
 from policies.catalogue import Catalogue
-from policies.replay import Past, Tally, replay
+from policies.model import DAY_MS
+from policies.replay import Found, Past, Tally, replay
 
 _CHUNK = 500  # entries read and replayed in one go: others have their turn in between
 _SCANNED = 200_000
@@ -46,6 +47,7 @@ async def replay_last(
 ) -> Replayed:
     """Replay the draft over the last `count` decisions, or over those at these positions (a DPO's own)."""
     known: dict[str, Catalogue | None] = {}
+    found: dict[tuple[str, Hashable], dict[str, Found]] = {}
     tally, places = Tally(), list[int]()
     chunks = _tail(store, count) if positions is None else _at(store, positions[:count])
     async for lines in chunks:
@@ -62,7 +64,10 @@ async def replay_last(
                 tally.unreplayed += 1
                 continue
             past = _past(entry, record)
-            tally.add(past, replay(past, before, draft), person=None if record is None else record["subject"])
+            alike = (before.digest, _alike(past))
+            if alike not in found:
+                found[alike] = replay(past, before, draft)
+            tally.add(past, found[alike], person=None if record is None else record["subject"])
     return Replayed(tally=tally, first=min(places, default=None), last=max(places, default=None))
 
 
@@ -105,6 +110,12 @@ def _records(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[st
     columns = [authorisation.c[name] for name in ("id", "subject", "fields", "explicit")]
     query = sa.select(*columns).where(authorisation.c.id.in_(ids)).order_by(columns[0])
     return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _alike(past: Past) -> Hashable:
+    """What decisions have in common that are replayed alike: of the time, the day (a catalogue knows nothing finer)."""
+    given = (past.recipient, past.purpose, past.now // DAY_MS, past.batch, past.basis, past.permits)
+    return (*given, frozenset(past.denials.items()), past.fields, past.explicit)
 
 
 def _past(entry: Mapping[str, Any], record: Mapping[str, Any] | None) -> Past:

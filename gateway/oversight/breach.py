@@ -73,9 +73,9 @@ async def radius(services: Services, scope: Scope, wanted: Filter) -> Radius:
         raise RadiusTooWide("narrow the period")
     made = Radius()
     for start in range(0, len(found), _CHUNK):
-        await services.store.read(
-            partial(_measure, made=made, services=services, positions=found[start : start + _CHUNK])
-        )
+        some = found[start : start + _CHUNK]
+        for entry, subject in await services.store.read(partial(_released, positions=some)):
+            _count(made, services, entry, subject)
         await asyncio.sleep(0)
     names = await services.store.read(partial(_pseudonyms, org=scope.organisation, subjects=list(made.persons)))
     for subject, person in made.persons.items():
