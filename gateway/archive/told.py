@@ -76,7 +76,8 @@ def who(entry: Mapping[str, Any], lang: str) -> str | None:
     """Who acted, as far as the journal knows: a tag only the institution can resolve."""
     actor = entry.get("actor")
     if entry["type"].startswith("authorisation.") or "by" in entry:
-        return said(words.BY, str(entry.get("by", "")), lang) or None
+        helped = (entry.get("by"), entry.get("capacity")) == ("representative", "aidant")
+        return said(words.BY, "aidant" if helped else str(entry.get("by", "")), lang) or None
     if not isinstance(actor, str):
         return None
     if entry["type"].startswith("session."):

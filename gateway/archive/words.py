@@ -214,6 +214,7 @@ CHANNELS: Mapping[str, Words] = {
 BY: Mapping[str, Words] = {
     "subject": ("vous", "you"),
     "representative": ("une personne qui vous représente", "somebody who represents you"),
+    "aidant": ("fait avec l'aide de quelqu'un", "done with somebody's help"),
     "professional": ("un professionnel", "a professional"),
     "controller": ("l'organisme", "the organisation"),
     "dpo": ("la personne qui protège les données", "the data protection officer"),

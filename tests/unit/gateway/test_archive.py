@@ -276,6 +276,10 @@ def test_what_is_not_known_is_told_as_it_is() -> None:
     assert [period(text, "fr") for text in ("P1Y", "P24M", "P90D")] == ["1 an", "24 mois", "90 jours"]
     assert who({"type": "exchange.decided", "actor": "batch:nightly"}, "en") == "a computer, nobody there (nightly)"
     assert who({"type": "erasure.executed"}, "fr") is None
+    given = {"type": "authorisation.given", "by": "representative", "mandate": "0" * 32}
+    assert who({**given, "capacity": "aidant"}, "fr") == "fait avec l'aide de quelqu'un"
+    assert who({**given, "capacity": "parent"}, "fr") == "une personne qui vous représente"
+    assert who({"type": "session.opened", "actor": "a" * 32, "mandate": "0" * 32}, "fr") == "une personne qui vous aide"
 
 
 def test_an_empty_life_is_told() -> None:
