@@ -1,5 +1,6 @@
 """Who helps somebody: under a dated mandate, by their own sign-in, with their tag in the journal and not their name."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -138,3 +139,31 @@ async def test_a_holder_that_cannot_be(world: World, holder: Any, pointer: str) 
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
     assert "Inès" not in answer.text
+
+
+async def test_what_a_helper_does_says_so_in_the_persons_history(world: World) -> None:
+    """They answer on the person's page; the entry names the mandate, the person reads that they were helped."""
+    bed = world.bed
+    token = await bed.token("ml-brume")
+    body = {"subject": {"reference": "file-amina-delorme"}, "purpose": "support.youth"}
+    asked = await bed.post("/v1/authorisation-requests", body, token)
+    assert asked.status_code == 201, asked.text
+    made = (await record(world, {"pivot": bed.people[HELPER].pivot})).json()["id"]
+    as_helper(world)
+    async with world.browser() as browser:
+        await world.back(browser, await world.leave(browser))
+        assert "Vous aidez une autre personne" in (await browser.get("/me")).text
+        page = f"/me/ask/{asked.json()['id']}"
+        form = re.search(r'name="form" value="(\w+)"', (await browser.get(page)).text)
+        assert form
+        said = await browser.post(
+            page, data={"form": form[1], "answer": "yes"}, headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        assert said.status_code == 303, said.text
+    entry = [each for each in await bed.journal() if each["type"] == "authorisation.given"][-1]
+    assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made)
+    world.fc.claims, world.fc.sub = civil("amina-delorme"), "f00d" * 16 + "v1"
+    async with world.browser() as browser:
+        await world.back(browser, await world.leave(browser))
+        assert "fait avec l&#39;aide de quelqu&#39;un" in (await browser.get("/me/history?all=1")).text
+    await end(world, made)
