@@ -13,7 +13,7 @@ from consent.states import By
 from gateway.web.cookies import NAME
 from gateway.web.visitor import Identity
 from tests.bed import professional
-from tests.web.conftest import Portal
+from tests.web.conftest import Portal, dpo
 from tests.web.measure import check
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
@@ -235,6 +235,12 @@ async def test_an_objection_needs_no_reason_and_keeps_one_sealed(portal: Portal)
     assert "Vous aurez une réponse avant le" in text
     words = portal.bed.services.said_words
     assert await words.read(id_, subject=identity.subject) == "Mon ex-mari y travaille, rue Canari."
+    (request,) = await portal.bed.services.rights.of(identity.subject)
+    for organisation, status in (("dept-brume", 200), ("ml-brume", 404)):
+        async with signed_in(portal, dpo(organisation)) as http:
+            answer = await http.get(f"/dpo/rights/{request.id}")
+            assert answer.status_code == status, organisation
+            assert ("rue Canari" in answer.text) == (status == 200)
     held = await portal.bed.services.store.read(_dump)
     assert "Canari" not in held
     await check(await _window(portal, identity, page.url))

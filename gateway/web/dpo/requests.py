@@ -151,7 +151,10 @@ async def _case(request: Request, visitor: Visitor) -> Case:
 async def _shown(request: Request, found: Case, *, refused: str = "") -> Response:
     services: Services = request.scope["services"]
     reasons = [(code, words.REASONS[code]) for code in sorted(REFUSALS[found.request.right])]
-    source = found.request.source
+    source, objected = found.request.source, found.request.authorisation
+    written = None
+    if objected is not None:
+        written = await services.said_words.read(objected, subject=found.request.subject)
     return await show(
         request,
         "dpo/request.html",
@@ -163,6 +166,7 @@ async def _shown(request: Request, found: Case, *, refused: str = "") -> Respons
         extensions=[(code, words.REASONS[code]) for code in sorted(EXTENSIONS)],
         source=telling.party(services.catalogue, source) if source else None,
         words=words,
+        written=written,
         titles=TITLES,
         stages=STAGES,
         refusal=REFUSED.get(refused, REFUSED["right_invalid"]) if refused else None,
