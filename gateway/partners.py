@@ -25,6 +25,7 @@ from gateway.oauth.partners import (
     with_scopes,
     with_status,
 )
+from gateway.oauth.revocation import end_of_partner
 from gateway.services import Services, open_services
 from gateway.settings import Settings
 
@@ -138,7 +139,7 @@ async def set_binding(settings: Settings, name: str, binding: str, certificates:
 
 
 async def set_status(settings: Settings, name: str, status: str) -> Partner:
-    """Suspend a partner, or let it in again; its running tokens follow within seconds."""
+    """Suspend a partner, which ends its running tokens at once, or let it in again."""
     async with open_services(settings) as services:
         former = await _get(services, name)
         return await _change(services, former, with_status(former, status, now=services.clock()), "status")
@@ -156,11 +157,16 @@ async def _change(services: Services, former: Partner, changed: Partner, what: s
     if replace(changed, changed_at=former.changed_at) == former:
         return former
 
-    def change(connection: Connection, _index: int) -> None:
-        replace_partner(connection, former, changed)
+    now = services.clock()
+    ending = None if changed.active else end_of_partner(changed.id, now)
 
-    draft = Draft(type="partner.changed", members=change_members(changed, what), time=services.clock(), change=change)
-    await services.journal.append(draft)
+    def change(connection: Connection, index: int) -> None:
+        replace_partner(connection, former, changed)
+        if ending is not None:
+            ending.write(connection, index)
+
+    members = change_members(changed, what)
+    await services.journal.append(Draft(type="partner.changed", members=members, time=now, guard=ending, change=change))
     return changed
 
 

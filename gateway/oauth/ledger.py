@@ -17,7 +17,7 @@ from audit.canonical import Json
 from audit.errors import AuditError
 from audit.journal import Draft, Journal
 from audit.store import Store
-from gateway.oauth import revocation
+from gateway.oauth import replay, revocation
 from gateway.oauth.errors import EndedBefore
 from gateway.oauth.gate import Spend
 from gateway.oauth.replay import OneTime
@@ -109,13 +109,15 @@ class Ledger:
         self._noise[detail.replace(".", "_")] += 1
 
     async def settle(self, now: int) -> None:
-        """Write down the noise, if there was any, and forget endings that have no use any more."""
+        """Write down the noise, if there was any, and forget endings and one-time ids that have no use any more."""
         counts, since = dict(self._noise), self._since
         self._noise.clear()
         if counts:
             members: dict[str, Json] = {"since": since, "until": now, "counts": counts}
             await self._journal.append(Draft(type="token.noise", members=members, time=now))
         await self._store.write(partial(revocation.purge, now=now))
+        while await self._store.write(partial(replay.purge, now=now)) == replay.PURGE_AT_ONCE:
+            await asyncio.sleep(0)
 
     async def run(self, clock: Callable[[], int]) -> None:
         """Settle every minute, and once more when told to stop."""

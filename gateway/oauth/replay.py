@@ -22,7 +22,7 @@ from gateway.oauth.models import used_jti
 _KEPT_AFTER_EXPIRY = 120_000  # clocks of two processes may differ: 60 s are tolerated, twice that is kept
 _MAX_BATCH = 200
 _PURGE_EVERY = 10_000
-_PURGE_AT_ONCE = 5_000
+PURGE_AT_ONCE = 5_000
 
 Key = tuple[str, bytes]
 
@@ -109,7 +109,7 @@ class UsedTokens:
             deleted = await self._store.write(lambda connection: purge(connection, now=now))
         except StoreUnavailable:  # nobody waits for it; the rows that stay refuse nothing new
             return
-        self._purge_due = now if deleted == _PURGE_AT_ONCE else now + _PURGE_EVERY
+        self._purge_due = now if deleted == PURGE_AT_ONCE else now + _PURGE_EVERY
 
 
 def use(connection: Connection, rows: dict[Key, int]) -> set[Key]:
@@ -145,7 +145,7 @@ def purge(connection: Connection, *, now: int) -> int:
         sa.select(used_jti.c.partner, used_jti.c.jti)
         .where(used_jti.c.expires_at < now)
         .order_by(used_jti.c.expires_at)
-        .limit(_PURGE_AT_ONCE)
+        .limit(PURGE_AT_ONCE)
         .with_for_update(skip_locked=True)  # several processes purge at the same time
     )
     return connection.execute(sa.delete(used_jti).where(key.in_(expired))).rowcount

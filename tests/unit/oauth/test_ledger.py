@@ -144,3 +144,13 @@ async def _signed_before(world):
 def test_there_is_one_row_per_ending():
     """Its name is the key."""
     assert [column.name for column in models.revoked.primary_key] == ["what"]
+
+
+async def test_used_ids_are_forgotten_by_the_round_of_the_minute(world):
+    """Tokens are given without anybody claiming an id: the round sweeps behind them."""
+    for _ in range(3):
+        await world.token()
+    world.now += 60_000 + 120_001
+    await world.token()
+    await world.server.ledger.settle(world.now)
+    assert await world.used() == 1

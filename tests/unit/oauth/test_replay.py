@@ -114,7 +114,7 @@ async def test_used_ids_are_forgotten_once_their_tokens_have_expired_everywhere(
 
 async def test_forgetting_goes_along_with_claiming(store, used, monkeypatch):
     """No job of its own: now and then a claim also removes what has expired, a bounded number at a time."""
-    monkeypatch.setattr(replay, "_PURGE_AT_ONCE", 2)
+    monkeypatch.setattr(replay, "PURGE_AT_ONCE", 2)
     for n in range(5):
         await claim(used, f"old{n}")
     late = NOW + 1_000_000
