@@ -116,7 +116,7 @@ class Ledger:
             members: dict[str, Json] = {"since": since, "until": now, "counts": counts}
             await self._journal.append(Draft(type="token.noise", members=members, time=now))
         await self._store.write(partial(revocation.purge, now=now))
-        while await self._store.write(partial(replay.purge, now=now)) == replay.PURGE_AT_ONCE:
+        while await self._store.write(partial(replay.purge, now=now)) == replay.PURGE_AT_ONCE:  # noqa: ASYNC110  bounded
             await asyncio.sleep(0)
 
     async def run(self, clock: Callable[[], int]) -> None:
