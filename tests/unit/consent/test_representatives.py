@@ -121,14 +121,38 @@ async def test_a_representative_before_a_professional_is_known_by_sight(side):
 
 @pytest.mark.parametrize("kind", ["subject", "representative", "controller", "clock"])
 async def test_nobody_writes_their_own_mandate(side, kind):
-    """Somebody looked at a document; ending one is theirs too."""
+    """Somebody looked at a document; ending one is theirs too, but for the person's own choice of an aidant."""
     reached = Reached(side)
     subject = await side.lea()
     by = By(kind=kind, channel="page")
     with pytest.raises(NotEntitled):
         await reached.mandates.record(subject, seen(), by=by, now=NOW)
-    with pytest.raises(NotEntitled):
+    with pytest.raises(MandateRefused if kind == "subject" else NotEntitled):
         await reached.mandates.end("0" * 32, subject=subject, by=by, now=NOW)
+
+
+@pytest.mark.parametrize("capacity", sorted(CAPACITIES))
+async def test_the_person_ends_what_rests_on_their_own_choice(side, capacity):
+    """An aidant's mandate, at once and in the journal; not what a judge or the law gave, nor somebody else's."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.mandates.record(subject, seen(capacity=capacity), by=AGENT, now=NOW)
+    herself, other = PERSON, await side.lea("ml-brume", "8", nir="199042B123456")
+    assert await reached.mandates.of(subject, now=NOW) == (made,)
+    assert await reached.mandates.of(subject, now=made.valid_until) == ()
+    with pytest.raises(MandateRefused):
+        await reached.mandates.end(made.id, subject=other, by=herself, now=NOW)
+    if capacity != "aidant":
+        with pytest.raises(MandateRefused):
+            await reached.mandates.end(made.id, subject=subject, by=herself, now=NOW)
+        assert await reached.mandates.of(subject, now=NOW) == (made,)
+        return
+    await reached.mandates.end(made.id, subject=subject, by=herself, now=NOW)
+    assert await reached.mandates.of(subject, now=NOW) == ()
+    entry = (await side.entries())[-1]
+    assert (entry["type"], entry["by"], entry["mandate"]) == ("mandate.ended", "subject", made.id)
+    with pytest.raises(MandateRefused):
+        await reached.mandates.end(made.id, subject=subject, by=herself, now=NOW)
 
 
 @pytest.mark.parametrize(
