@@ -161,9 +161,8 @@ async def test_the_command_serves_tls_and_sees_the_certificate(direct):
     """`passerelle serve` as in production, with its own event loop: the certificate arrives all the same."""
     port = free_port(0)
     known = Settings(**{**direct.settings, "port": port})
-    environment = os.environ | {
-        f"PASSERELLE_{name.upper()}": str(value) for name, value in known.model_dump(mode="json").items()
-    }
+    values = known.model_dump(mode="json", exclude_none=True)
+    environment = os.environ | {f"PASSERELLE_{name.upper()}": str(value) for name, value in values.items()}
     ours = make("Passerelle", by=direct.authority, names=(x509.DNSName(NAME),))
     with (direct.folder / "serve.log").open("wb") as log:
         command = [sys.executable, "-m", "gateway", "serve"]
