@@ -40,7 +40,7 @@ class Processes:
     """Commands with one environment; their output goes to files in the settings' home."""
 
     def __init__(self, settings: Settings, ports: dict[str, int]) -> None:
-        values = settings.model_dump(mode="json")
+        values = settings.model_dump(mode="json", exclude_none=True)
         set_ = {key: value for key, value in values.items() if value is not None}
         self._environment = os.environ | {f"PASSERELLE_{key.upper()}": str(value) for key, value in set_.items()}
         self._home = settings.home

@@ -20,7 +20,7 @@ class Server:
     """One process; its output goes to a file of its own under the settings' home."""
 
     def __init__(self, settings: Settings, *, port: int | None = None) -> None:
-        values = settings.model_dump(mode="json") | ({} if port is None else {"port": port})
+        values = settings.model_dump(mode="json", exclude_none=True) | ({} if port is None else {"port": port})
         self.url = f"http://127.0.0.1:{values['port']}"
         self._environment = os.environ | {f"PASSERELLE_{name.upper()}": str(value) for name, value in values.items()}
         self._logs = settings.home

@@ -171,7 +171,7 @@ class Race:
         size = await self.bed.size()
         while (await self.bed.services.log.served()).size < size:  # noqa: ASYNC110  the publisher tells nobody
             await asyncio.sleep(0.2)
-        values = self.settings.model_dump(mode="json")
+        values = self.settings.model_dump(mode="json", exclude_none=True)
         environment = os.environ | {f"PASSERELLE_{name.upper()}": str(value) for name, value in values.items()}
         run = [sys.executable, "-m", "gateway", "audit", "export", "--out", str(out)]
         await asyncio.to_thread(subprocess.run, run, check=True, capture_output=True, env=environment, cwd=ROOT)
