@@ -162,20 +162,6 @@ class Search:
         ordered = query.order_by(line.index)
         return await self._store.read(lambda connection: connection.execute(ordered).scalar())
 
-    async def authorisations(self, scope: Scope, wanted: Filter, *, most: int) -> list[tuple[str, int]]:
-        """Count entries per authorisation, for whoever must know how many persons (`consent_authorisation.subject`)."""
-
-        def work(connection: Connection) -> list[tuple[str, int]]:
-            line, chosen = models.line.c, given(connection, wanted.kinds(scope, self._known(connection)), sa.Integer())
-            query = sa.select(line.authorisation, sa.func.count()).join(chosen, chosen.c.value == line.kind)
-            query = query.where(line.authorisation.is_not(None), line.day.between(wanted.since, wanted.until))
-            if wanted.tag:
-                query = query.where(line.actor == wanted.tag)
-            grouped = query.group_by(line.authorisation).order_by(line.authorisation).limit(most)
-            return [(each, count) for each, count in connection.execute(grouped)]
-
-        return await self._store.read(work)
-
     async def kind_of(self, index: int) -> Kind | None:
         """Give the kind of an entry, as far as the projection has come."""
 

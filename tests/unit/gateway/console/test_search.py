@@ -1,5 +1,6 @@
 """What a DPO finds, and what they never do."""
 
+import asyncio
 import random
 
 import pytest
@@ -105,6 +106,17 @@ async def test_the_projection_is_the_same_however_often_it_is_made(world: World)
     assert await world.projector.reindex() == 8  # log.created, three exchanges, a refusal
     assert await _tables(world) == before
     assert await measure_lag(world.store) == 0
+
+
+async def test_several_processes_follow_at_once_and_add_each_entry_once(world: World) -> None:
+    """The cursor moves by compare-and-set: who comes second writes nothing."""
+    for _ in range(20):
+        await world.exchange()
+    several = [Projector(world.store) for _ in range(4)]
+    await asyncio.gather(*(each.catch_up() for each in several))
+    found = await world.search.find(EVERYTHING, world.days(), size=100)
+    assert [row.index for row in found.rows] == list(range(40, -1, -1))
+    assert found.count == 41
 
 
 async def test_a_release_far_from_its_decision_is_still_seen_by_its_source(world: World) -> None:
