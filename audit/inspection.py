@@ -153,6 +153,8 @@ class Inspection:
     ) -> CompactRange:
         """Read entries back from where a verified tree ends to the checkpoint's size; give the tree they make."""
         shard, end, old = signed.shard, signed.checkpoint.size, after.size
+        if await self._store.read(partial(_is_gone, shard=shard)):
+            return _remembered(signed)
         first = old - old % WIDTH
         while first < end:
             began = time.monotonic()
@@ -213,6 +215,25 @@ class Inspection:
         if known.fault is None:
             _log.critical("the log is altered: %s", fault)
         self.finding = replace(known, fault=fault, since=known.since or now, checked_at=now, done=0.0)
+
+
+def _is_gone(connection: Connection, shard: Shard) -> bool:
+    """Tell whether a year was removed as a whole: its final checkpoint is all there is."""
+    return (
+        shard.closed_at is not None
+        and shard.minimum >= shard.size
+        and tiles.stored_tile(connection, shard, 0, 0) is None
+    )
+
+
+def _remembered(signed: _Signed) -> CompactRange:
+    try:
+        kept = CompactRange.from_bytes(signed.shard.size, signed.shard.peaks)
+    except ValueError:
+        raise SignerRefused("the head of a removed year cannot be read") from None
+    if kept.size != signed.checkpoint.size or kept.root() != signed.checkpoint.root:
+        raise SignerRefused("the head of a removed year is not the signed one")
+    return kept
 
 
 def _minimums(connection: Connection) -> list[tuple[int, int]]:

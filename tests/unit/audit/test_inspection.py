@@ -5,12 +5,17 @@ import sqlalchemy as sa
 
 from audit.inspection import Inspection
 from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
+from tests.unit.audit.conftest import ORIGIN
 from tests.unit.audit.test_publisher import append
+from tests.unit.audit.test_retention import MONTH, cut_all
+from tests.unit.audit.test_retention import append as append_now
 from tests.unit.audit.test_start import tamper
 
 
 def inspect(log, **options):
-    return Inspection(log.database, vkeys=lambda _: [log.signer.vkey], clock=log.clock, share=1.0, **options)
+    return Inspection(
+        log.database, vkeys=lambda origin: [log.signer.vkey.named(origin)], clock=log.clock, share=1.0, **options
+    )
 
 
 @pytest.fixture
@@ -104,3 +109,23 @@ async def test_a_log_that_published_nothing_has_nothing_to_show(log):
     await append(log, 3)
     found = await inspect(log).round()
     assert (found.fault, found.verified) == (None, 0)
+
+
+async def test_what_the_retention_removed_is_no_alteration(log):
+    """Entries past their time, then a whole year but for its final checkpoint: the log is still the one that was."""
+    await append_now(log, 600)
+    await log.publish()
+    inspection = inspect(log)
+    assert (await inspection.round()).fault is None
+    log.clock.now += 10 * MONTH
+    await append_now(log, 300)
+    await log.publish()
+    assert (await inspection.round(whole=True)).fault is None
+    log.clock.now += 8 * MONTH
+    await cut_all(log)
+    found = await inspection.round(whole=True)
+    assert (found.fault, found.verified > 601) == (None, True)
+    await cut_all(log, whole=[ORIGIN])
+    assert (await inspection.round(whole=True)).fault is None
+    await tamper(log, sa.update(audit_head).where(audit_head.c.id == 1).values(peaks=b"\0" * 32 * 4))
+    assert (await inspect(log).round()).fault is not None
