@@ -306,3 +306,18 @@ async def test_nobody_else_gets_in(gateway: Bed, path: str) -> None:
     await (await browser(gateway, person)).get(path, 403)
     nobody = Identity(role="dpo", actor="0" * 32, owner="test:y", name="y", provider="test")
     await (await browser(gateway, nobody)).get(path, 403)
+
+
+FORMS = ["/dpo/breach/persons", "/dpo/policies/{0}/activate", "/dpo/policies/{0}/sign", "/dpo/rights/{0}",
+         "/dpo/watch/{0}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_form_from_elsewhere_does_nothing(gateway: Bed, path: str) -> None:
+    """Another site's page, or a form without this session's token: 403, and no entry."""
+    head = await browser(gateway, dpo("dept-brume", consortium=True))
+    address, size = path.format("0" * 64), await gateway.size()
+    for headers, form in (({"Sec-Fetch-Site": "cross-site"}, {"form": head.token}), ({}, {"form": "x"}), ({}, {})):
+        answer = await gateway.http.post(address, headers={**head.headers, **headers}, data=form)
+        assert answer.status_code == 403
+    assert await gateway.size() == size
