@@ -138,7 +138,7 @@ def partner_bind(
 
 @partner.command("suspend")
 def partner_suspend(name: _Name, as_json: _Json = False) -> None:
-    """Refuse a partner's assertions and running tokens, within five seconds on every process.
+    """End a partner's tokens at once, and refuse its assertions within five seconds, on every process.
 
     Example: passerelle partner suspend ml-brume
     """

@@ -212,3 +212,23 @@ async def test_row_and_entry_come_together_or_not_at_all(
         assert await town.size() == size + 1
         found = await partners.shown(settings, "ml-brume")
         assert (found.status, found.scopes) == ("suspended", former.scopes)
+
+
+async def test_a_suspended_partners_tokens_end_with_the_entry(tmp_path: Path, database_url: str) -> None:
+    """At once, although the registration is still remembered; they stay over when it is let in again."""
+    async with bed(tmp_path, database_url=database_url, sandbox_url="http://127.0.0.1:1") as town:
+        await town.partner("ml-brume")
+        token = await town.token("ml-brume", professional=None, scopes=["data:rsa"])
+
+        async def opens() -> int:
+            answer = await town.http.get("/v1/catalogue", headers={"Authorization": f"Bearer {token}"})
+            return answer.status_code
+
+        assert await opens() == 200
+        former = await partners._get(town.services, "ml-brume")
+        for status in ("suspended", "active"):
+            now = town.services.clock()
+            former = await partners._change(
+                town.services, former, partners.with_status(former, status, now=now), "status"
+            )
+            assert await opens() == 401
