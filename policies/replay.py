@@ -1,6 +1,6 @@
 """A past decision taken again with another catalogue, from what the journal kept of it. Pure.
 
-The journal keeps each field's verdict and reason, the time, whether a batch job asked, the legal basis; what the
+The journal keeps each field's verdict and reason, the time, what kind of actor asked, the legal basis; what the
 authorisation covers is added when its record is at hand. It does not keep the role of whoever asked, the person's
 situation or counts of use: they would tell something about people. What a verdict proves (whoever was permitted bore
 what the rule asks) is used; where that is not enough the outcome is `uncertain`, with what it depends on. Floors are
@@ -31,12 +31,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """A decision as the journal knows it; `fields` and `explicit` are None without the authorisation's record."""
+    """A decision as the journal knows it; `fields` and `explicit` are None without the authorisation's record.
+
+    `kind` is who acted: a `professional`, a `batch` job, the `person` themselves.
+    """
 
     recipient: str
     purpose: str
     now: int
-    batch: bool
+    kind: str
     basis: str | None
     permits: frozenset[str]
     denials: Mapping[str, str]
@@ -141,6 +144,7 @@ class _Replay:
             Reason.ACTOR_ROLE: terms.roles <= was.roles,
             Reason.ACTOR_ASSURANCE: terms.assurances <= was.assurances,
             Reason.BATCH_NOT_ALLOWED: not terms.batch,
+            Reason.PERSON_NOT_ALLOWED: not terms.person,
             Reason.FREQUENCY_EXCEEDED: terms.exchange == was.exchange and terms.limit <= was.limit,
             Reason.FREQUENCY_UNKNOWN: terms.exchange == was.exchange,
             Reason.OBLIGATION_CONFLICT: old.obligation == new.obligation,
@@ -154,19 +158,20 @@ class _Replay:
         past = self.past
         if past.now < terms.starts or (terms.ends is not None and past.now >= terms.ends):
             return False, ""
-        if past.batch and not terms.batch:
+        if (past.kind == "batch" and not terms.batch) or (past.kind == "person" and not terms.person):
             return False, ""
         if new.explicit and past.explicit is not None and name not in past.explicit:
             return False, ""
         needed, barred = _needed(new), _barred(new)
         if needed & (self.absent | barred) or barred & self.borne:
             return False, ""
-        if not past.batch and self.held and not any(terms.roles & each.roles for each in self.held):
+        professional = past.kind == "professional"
+        if professional and self.held and not any(terms.roles & each.roles for each in self.held):
             return False, ""
         depends = [
             ("authorisation", reason in {Reason.NO_EXCHANGE, Reason.UNKNOWN_PURPOSE, Reason.UNKNOWN_RECIPIENT,
                                          Reason.BANNED_PURPOSE, Reason.BASIS_MISMATCH}),
-            ("actor", not past.batch and not any(_accepted(each, terms) for each in self.held)),
+            ("actor", professional and not any(_accepted(each, terms) for each in self.held)),
             ("frequency", not any(each.exchange == terms.exchange and each.limit <= terms.limit for each in self.held)),
             ("authorisation", new.explicit and past.explicit is None and not self._was_explicit(name)),
             ("situation", not self.situation_known or not self.flags[0] <= self.flags[1]

@@ -28,6 +28,7 @@ from policies.replay import Found, Past, Tally, replay
 
 _CHUNK = 500  # entries read and replayed in one go: others have their turn in between
 _SCANNED = 200_000
+_KINDS = {"subject": "person"}  # any other tag is a professional's
 _MARK = b'"type":"exchange.decided"'
 
 Line = tuple[int, dict[str, Any]]
@@ -114,7 +115,7 @@ def _records(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[st
 
 def _alike(past: Past) -> Hashable:
     """What decisions have in common that are replayed alike: of the time, the day (a catalogue knows nothing finer)."""
-    given = (past.recipient, past.purpose, past.now // DAY_MS, past.batch, past.basis, past.permits)
+    given = (past.recipient, past.purpose, past.now // DAY_MS, past.kind, past.basis, past.permits)
     return (*given, frozenset(past.denials.items()), past.fields, past.explicit)
 
 
@@ -123,7 +124,7 @@ def _past(entry: Mapping[str, Any], record: Mapping[str, Any] | None) -> Past:
         recipient=entry["org"],
         purpose=entry["purpose"],
         now=entry["time"],
-        batch=entry["actor"].startswith("batch:"),
+        kind="batch" if entry["actor"].startswith("batch:") else _KINDS.get(entry["actor"], "professional"),
         basis=entry.get("basis"),
         permits=frozenset(name for names in entry.get("permits", {}).values() for name in names),
         denials={name: reason for reason, names in entry.get("denials", {}).items() for name in names},

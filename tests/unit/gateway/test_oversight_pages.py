@@ -314,10 +314,14 @@ FORMS = ["/dpo/breach/persons", "/dpo/policies/{0}/activate", "/dpo/policies/{0}
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_a_form_from_elsewhere_does_nothing(gateway: Bed, path: str) -> None:
-    """Another site's page, or a form without this session's token: 403, and no entry."""
+    """Another site's page, a form without this session's token or with another: 403, and no entry."""
     head = await browser(gateway, dpo("dept-brume", consortium=True))
     address, size = path.format("0" * 64), await gateway.size()
-    for headers, form in (({"Sec-Fetch-Site": "cross-site"}, {"form": head.token}), ({}, {"form": "x"}), ({}, {})):
+    for headers, form in (
+        ({"Sec-Fetch-Site": "cross-site"}, {"form": head.token}),
+        ({}, {"form": "x"}),
+        ({}, {"a": "b"}),
+    ):
         answer = await gateway.http.post(address, headers={**head.headers, **headers}, data=form)
         assert answer.status_code == 403
     assert await gateway.size() == size

@@ -22,7 +22,7 @@ def past(asked: Facts, decision: Decision, *, record: bool) -> Past:
         recipient=asked.recipient,
         purpose=asked.purpose,
         now=asked.now,
-        batch=asked.actor is not None and asked.actor.kind == "batch",
+        kind=asked.actor.kind if asked.actor is not None else "professional",
         basis=held.basis if held else None,
         permits=frozenset(decision.permitted),
         denials={name: reason for reason, names in decision.denials().items() for name in names},
@@ -88,7 +88,7 @@ def test_a_catalogue_replayed_on_itself_changes_nothing() -> None:
         found = replay(past(case, decide(case, one), record=True), one, one)
         assert {each.outcome for each in found.values()} == {Outcome.SAME}
     strange = Past(
-        recipient="partner-p", purpose="alpha.one", now=NOW, batch=False, basis="consent",
+        recipient="partner-p", purpose="alpha.one", now=NOW, kind="professional", basis="consent",
         permits=frozenset({"d.word"}), denials={"d.on": "person_unknown"},
     )  # fmt: skip
     assert replay(strange, one, one) == {"d.word": Found(Outcome.CLOSED), "d.on": Found(Outcome.SAME)}
