@@ -64,6 +64,10 @@ class Processes:
             command = [sys.executable, "-m", module, *arguments]
             self._running.append(subprocess.Popen(command, stdout=log, stderr=log, env=self._environment))  # noqa: S603  ours
 
+    def ids(self) -> list[int]:
+        """The process ids of those that run, oldest first."""
+        return [process.pid for process in self._running]
+
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run one to its end; gives exit code and output."""
         command = [sys.executable, "-m", "gateway", *arguments]
