@@ -109,7 +109,8 @@ async def _measured(url: str, home: Path, given: argparse.Namespace) -> tuple[st
     conditions = machine.conditions()
     lead = (
         f"{given.entries:,} entries over 92 days, {given.people:,} persons, {given.rounds} requests each, "
-        f"{conditions['date']}, {os.cpu_count()} cores shared with everything else, load before {conditions['load before']}.\n\n"
+        f"{conditions['date']}, {os.cpu_count()} cores shared with everything else, "
+        f"load before {conditions['load before']}.\n\n"
     )
     heading = ("page", "p50 ms", "p95 ms", "longest ms", "server CPU ms", "kB")
     return lead + report.markdown(heading, told), all(p95 <= TARGET_MS for _, _, _, p95, *_ in rows)

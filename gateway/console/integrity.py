@@ -20,9 +20,11 @@ from audit.store import Store
 from audit.witnessing import Witnessing
 from gateway.console.projector import measure_lag
 
+_Rows = tuple[int, int | None, int | None, int | None, int]
 Verdict = Literal["intact", "checking", "late", "broken"]
 
 _LATE_MS = 300_000  # the inspection looks every minute
+_FRESH_MS = 1_000  # the publisher looks every second: rows read within one are not read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +79,11 @@ class Integrity:
         self._witnessing = witnessing
         self._contact = contact
         self._max_unpublished_ms = max_unpublished_ms
+        self._known: tuple[int, _Rows] | None = None
 
     async def status(self, now: int) -> Status:
         """Put together what is known now; reads a few rows."""
-        entries, size, at, waiting = await self._store.read(_newest)
+        entries, size, at, waiting, behind = await self._rows(now)
         finding = self.inspection.finding
         fault = finding.fault or _contradiction(self._publisher.fault)
         doubts: Mapping[str, AuditError | None] = self._witnessing.faults if self._witnessing else {}
@@ -101,9 +104,14 @@ class Integrity:
             finding=finding,
             fault=fault,
             late=late,
-            behind=await measure_lag(self._store),
+            behind=behind,
             contact=self._contact,
         )
+
+    async def _rows(self, now: int) -> _Rows:
+        if self._known is None or not 0 <= now - self._known[0] < _FRESH_MS:
+            self._known = now, (*await self._store.read(_newest), await measure_lag(self._store))
+        return self._known[1]
 
 
 def _contradiction(fault: AuditError | None) -> str | None:
