@@ -24,7 +24,7 @@ def demo(tmp_path: Path):
     with (tmp_path / "demo.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "gateway", "demo"], cwd=tmp_path, stdout=log, stderr=log)
     try:
-        for _ in range(900):
+        for _ in range(3_000):
             told = (tmp_path / "demo.log").read_text("utf-8")
             if "A new one" in told or process.poll() is not None:
                 break
