@@ -55,7 +55,7 @@ async def visit(life: Life, subject: Any = None, **identity: Any) -> Visit:
     whose = subject or life.subject
     usual = {"actor": "subject", "name": "Lucas", "owner": f"t:{whose}", "provider": "test"}
     who = Identity(role="beneficiary", subject=whose, **{**usual, **identity})
-    found = Visit(life, await life.services.sessions.open(who, now=life.now, agent="Firefox"))
+    found = Visit(life, await life.services.sessions.open(who, now=life.now, agent="phone"))
     await found.get("/me/words" if "mandate" not in identity else "/me")
     return found
 
@@ -350,7 +350,7 @@ async def test_connections_are_ended_one_by_one_or_all(full: Life) -> None:
     session = (await full.services.sessions.find(other.cookies[NAME], full.now)).session
     await me.post("/me/connections", session=session)
     assert (await other.get("/me", status=303)).headers["location"].startswith("/signin")
-    assert (await me.get("/me/connections")).text.count("Firefox") == 1
+    assert _main((await me.get("/me/connections")).text).count("Téléphone (ici)") == 1
     assert (await me.post("/me/connections", all="1")).headers["location"] == "/signin"
     await me.get("/me", status=303)
 
