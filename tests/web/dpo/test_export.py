@@ -22,7 +22,7 @@ FILTER = {"type": "exchange.released", "org": "ml-brume"}
 def verify(file: Path, vkey: Path) -> subprocess.CompletedProcess[str]:
     """The command, as an auditor runs it, without gateway or network."""
     command = [sys.executable, "-m", "gateway", "audit", "verify", str(file), "--vkey", str(vkey)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 async def test_an_export_is_announced_journaled_and_verified_offline(console: Portal, tmp_path: Path) -> None:
