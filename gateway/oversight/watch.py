@@ -1,6 +1,6 @@
 """The watch list of a DPO: alerts within their scope, people's own reports, and what DPOs made of them.
 
-Computed at each look from the projection of the journal; only judgements are stored, each an entry `watch.judged`. The
+Computed from the projection of the journal, once a minute in each process; only judgements are stored, each an entry `watch.judged`. The
 note of a judgement stands sealed and never enters the journal. Persons show as the institution's own pseudonyms.
 """
 
@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from audit.canonical import Json
 from audit.journal import Draft
 from audit.person_key import Sealing
+from audit.store import Store
 from consent.models import authorisation, partner_subject
 from gateway.console.filters import Filter
 from gateway.console.given import given
@@ -28,6 +30,9 @@ from gateway.web.me.reports import Report, close_report, open_reports
 
 VERDICTS = ("seen", "normal", "incident")
 LONGEST = 1_000
+_FRESH_MS = 60_000
+_kept: WeakKeyDictionary[Store, dict[str | None, tuple[int, list[Alert]]]] = WeakKeyDictionary()
+
 _HOUR_MS = sa.literal_column("3600000", sa.BigInteger)  # no parameters: the same expression groups and orders
 _HOURS = sa.literal_column("24", sa.BigInteger)
 
@@ -58,8 +63,24 @@ class Watched:
 
 
 async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched]:
-    """Every alert of this scope, open ones first, newest first."""
-    today = day_of(now)
+    """Every alert of this scope, open ones first, newest first; the journal is counted once a minute."""
+    kept = _kept.setdefault(services.store, {})
+    known = kept.get(scope.organisation)
+    if known is None or not known[0] <= now < known[0] + _FRESH_MS:
+        known = kept[scope.organisation] = (now, await _counted(services, scope, day_of(now)))
+    found = list(known[1])
+    reports = {_reported(each).id: each for each in await open_reports(services, scope.organisation)}
+    found += [_reported(each) for each in reports.values()]
+    judged = await _judgements(services, [each.id for each in found])
+    made = [
+        Watched(alert=each, judgements=judged.get(each.id, ()), report=reports.get(each.id))
+        for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about))
+    ]
+    return sorted(made, key=lambda each: not each.open)
+
+
+async def _counted(services: Services, scope: Scope, today: int) -> list[Alert]:
+    """What the rules find in the journal."""
     search = services.console.search
     wide = Filter(since=today - rules.DAYS - rules.HABIT, until=today)
     known = await search.kinds()
@@ -70,19 +91,8 @@ async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched
             _persons(connection, ids, scope, today, services.keys.naming),
         )
     )
-    found = [
-        *rules.alerts(await search.counts(scope, wide), today=today),
-        *rules.at_night(hours),
-        *rules.seen_by_many(persons),
-    ]
-    reports = {_reported(each).id: each for each in await open_reports(services, scope.organisation)}
-    found += [_reported(each) for each in reports.values()]
-    judged = await _judgements(services, [each.id for each in found])
-    made = [
-        Watched(alert=each, judgements=judged.get(each.id, ()), report=reports.get(each.id))
-        for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about))
-    ]
-    return sorted(made, key=lambda each: not each.open)
+    days = await search.counts(scope, wide)
+    return [*rules.alerts(days, today=today), *rules.at_night(hours), *rules.seen_by_many(persons)]
 
 
 async def judge(
