@@ -1,8 +1,8 @@
 """The watch list of a DPO: alerts within their scope, people's own reports, and what DPOs made of them.
 
 Counted from the projection of the journal once a minute in each process; only judgements are stored, each an entry
-`watch.judged`. The note of a judgement stands sealed and never enters the journal. Persons show as the institution's own
-pseudonyms.
+`watch.judged`. The note of a judgement stands sealed and never enters the journal. Persons show as the institution's
+own pseudonyms.
 """
 
 import hmac
