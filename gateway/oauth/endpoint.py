@@ -51,12 +51,12 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _refuse(self, attempt: Attempt, error: Exception) -> Response:
-        refusal = _refusal_of(error)
+        refusal = _refusal_of(error, coded=attempt.present is not None)
         try:
             if refusal.status < 500:
                 refusal = await self._write_down(attempt, refusal)
         except Exception as second:  # noqa: BLE001  idem
-            error, refusal = second, _refusal_of(second)
+            error, refusal = second, _refusal_of(second, coded=False)
         fault = {"fault": type(error).__name__} if refusal.status == 500 else {}
         _log.warning(
             "token_refused", error=refusal.code, detail=refusal.detail, partner=attempt.known_client,
@@ -81,13 +81,13 @@ class Endpoint:
         return refusal
 
 
-def _refusal_of(error: Exception) -> TokenRequestRefused:
+def _refusal_of(error: Exception, *, coded: bool) -> TokenRequestRefused:
     if isinstance(error, TokenRequestRefused):
         return error
     if isinstance(error, IdUsed):
         return token_refused(error.parameter, Fault.REPLAYED)
     if isinstance(error, BearerInvalid):  # the partner, or the token this one was asked for with, ended meanwhile
-        return refused("ended")
+        return refused("code_used" if coded else "ended")  # of a code: it came a second time before its token had left
     return refused("store" if isinstance(error, AuditError) else "server")
 
 
