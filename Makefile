@@ -41,7 +41,7 @@ check: $(VENV)/foreign/.ready ## style, types, import contracts, coverage
 	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 bench: $(VENV)/.ready ## measure a governed exchange beside plain pass-throughs (see bench/README.md)
-	@sh deploy/prepare-debian.sh postgresql chromium
+	@sh deploy/prepare-debian.sh postgresql
 	$(PY) -m bench
 
 lock: ## choose versions anew: hashes, no registry address
