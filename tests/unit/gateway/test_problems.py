@@ -33,7 +33,7 @@ INTERNAL = {
     # transitions that only the person's pages and the operator's commands carry out
     "flag_unknown", "not_entitled", "reason_unknown", "wider_than_given", "erasure_closed", "erasure_not_due",
     "erasure_pending", "erasure_unknown", "erasure_unsigned", "officer_refused", "right_unknown", "right_pending",
-    "right_closed", "right_invalid", "extension_too_late", "contact_invalid", "link_unknown",
+    "right_closed", "right_invalid", "extension_too_late", "contact_invalid", "link_unknown", "explicit_missing",
 }  # fmt: skip
 
 
