@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import connectors.sandbox.errors
+import gateway.app  # noqa: F401  whatever a request can reach
 from audit.errors import AuditError, StoreUnavailable
 from connectors.errors import ConnectorError
 from consent.errors import ConsentError, IdentifierInvalid
