@@ -78,9 +78,10 @@ async def main() -> None:
             async with open_portal(home, browser, database_url=f"sqlite:///{home}/passerelle.db") as portal:
                 him = await lucas(portal)
                 await settle(portal)
+                released = await portal.bed.size() - 1
                 await take(portal, None, of_everybody())
                 await take(portal, him.identity, of_the_person(him))
-                await take(portal, dpo("gi-brume", consortium=True), of_the_dpo(await portal.bed.size() - 1))
+                await take(portal, dpo("gi-brume", consortium=True), of_the_dpo(released))
         await browser.close()
 
 
