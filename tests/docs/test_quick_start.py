@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("port-8000")  # both begin by looking whether it is free
+
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "quick-start.md"
 
 

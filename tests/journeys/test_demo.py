@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.xdist_group("port-8000")  # both begin by looking whether it is free
+
 
 def test_the_story_is_told_to_its_end(tmp_path: Path) -> None:
     """Exit 0 only when every step was as expected."""
