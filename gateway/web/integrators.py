@@ -133,7 +133,7 @@ def _markdown() -> MarkdownIt:
 @cache
 def _rendered(text: str) -> str:
     """HTML of our own files: tables can be moved sideways by keyboard, code too."""
-    html = str(_markdown().render(text)).replace("<pre>", '<pre tabindex="0">')
+    html = str(_markdown().render(text)).replace("<pre>", '<pre tabindex="0">').replace("<th></th>", "<td></td>")
     first, *tables = html.split("<table>")
     numbered = (f"{_SCROLL.format(number)}<table>{part}" for number, part in enumerate(tables, 1))
     return (first + "".join(numbered)).replace("</table>", "</table></div>")

@@ -59,7 +59,9 @@ async def test_killed_at_any_moment_each_event_is_acknowledged_in_order(
                 assert done is None or isinstance(done, httpx.TransportError), done
             for server in (first, second):
                 server.kill()
-        told = [entry["authorisation"] for entry in await where.bed.journal() if entry["type"].endswith(".activated")]
+        told = [
+            entry["authorisation"] for entry in await where.bed.journal() if entry["type"] == "authorisation.activated"
+        ]
         rows = sa.select(delivery.c.authorisation, delivery.c.id, delivery.c.state).order_by(delivery.c.seq)
         kept = await services.store.read(lambda connection: connection.execute(rows).all())
         assert [row.authorisation for row in kept] == told  # one row for each entry, in its order

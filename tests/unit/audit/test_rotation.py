@@ -185,7 +185,7 @@ async def test_one_rotation_at_a_time(world):
     (elsewhere / "log.key").chmod(0o600)
     with pytest.raises(RotationRefused, match="bring the file of the next key here"):
         await world.rotate(Ring(elsewhere, "log", load_key))
-    with rotation._alone(world.folder), pytest.raises(RotationRefused, match="another command"):
+    with rotation.alone(world.folder), pytest.raises(RotationRefused, match="another command"):
         await world.retire()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import uuid
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -58,6 +59,7 @@ async def test_a_first_sign_in_finds_the_person_and_the_next_knows_them(each_wor
 async def test_nobody_found_is_said_plainly_and_creates_nothing(world: World) -> None:
     """A stranger leaves no row, no name, no account behind."""
     world.fc.claims = {**world.fc.claims, "family_name": "INCONNUE", "given_name_array": ["Personne"]}
+    world.fc.sub = f"{uuid.uuid4().hex * 2}v1"
     people = await world.bed.services.store.read(_count)
     answer = await world.sign_in()
     assert answer.status_code == 403
@@ -81,7 +83,7 @@ def _count(connection: sa.Connection) -> tuple[int, ...]:
 )
 async def test_an_incomplete_identity_finds_nobody(world: World, claims: dict[str, Any]) -> None:
     """What cannot be compared surely is not compared at all."""
-    world.fc.claims = {**world.fc.claims, **claims}
+    world.fc.claims, world.fc.sub = {**world.fc.claims, **claims}, f"{uuid.uuid4().hex * 2}v1"  # nobody's account yet
     answer = await world.sign_in()
     assert answer.status_code == 403
     assert not signed_in(answer)
