@@ -1,5 +1,6 @@
 """Real engines for every test that stores: an SQLite file and a PostgreSQL server of our own."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -90,3 +91,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """The same, opened; tables are the test's to create (`await database.write(metadata.create_all)`)."""
     async with open_database(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def usual_ports() -> Iterator[None]:
+    """The ports the demo begins with, for one test at a time, whichever process runs it."""
+    with (Path(tempfile.gettempdir()) / "passerelle-usual-ports").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

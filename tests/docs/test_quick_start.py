@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("port-8000")  # both begin by looking whether it is free
-
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "quick-start.md"
 
 
 @pytest.fixture
-def demo(tmp_path: Path):
+def demo(tmp_path: Path, usual_ports: None):
     """`make demo`, in an empty folder."""
     for port in (8000, 8100):
         with socket.socket() as probe:

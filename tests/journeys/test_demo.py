@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("port-8000")  # both begin by looking whether it is free
+pytestmark = pytest.mark.usefixtures("usual_ports")
 
 
 def test_the_story_is_told_to_its_end(tmp_path: Path) -> None:
