@@ -6,7 +6,9 @@ search picks kinds first; counting is adding up `console_tally`. Nothing of a pe
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
+from gateway.naming import NAMES
+
+metadata = sa.MetaData(naming_convention=NAMES)
 
 kind = sa.Table(
     "console_kind",

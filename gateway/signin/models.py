@@ -2,14 +2,9 @@
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+from gateway.naming import NAMES
+
+metadata = sa.MetaData(naming_convention=NAMES)
 
 # What a browser began and must come back with: a sign-in, a choice of role, a sign-out. Found by the digest of a value
 # that only the browser's address holds, and only together with the digest of its cookie.

@@ -18,8 +18,6 @@ from gateway.web.cookies import NAME
 from gateway.web.visitor import Identity
 from tests.bed import Bed, bed, served
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:

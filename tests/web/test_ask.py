@@ -16,7 +16,7 @@ from tests.bed import professional
 from tests.web.conftest import Portal, dpo
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 HERSELF = By(kind="subject", channel="page", method="test")
 YES, NO, LATER = "Oui, je suis d'accord", "Non, je refuse", "Décider plus tard"

@@ -15,7 +15,7 @@ from tests.web.conftest import Portal
 from tests.web.measure import check
 from tests.web.test_ask import NO, YES, asked
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 HERSELF = By(kind="subject", channel="page", method="test")
 RETURN = "Revenir sur le site de l'organisme"

@@ -7,7 +7,7 @@ from gateway.web.cookies import NAME
 from tests.web.conftest import Portal
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

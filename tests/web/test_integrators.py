@@ -9,7 +9,7 @@ from gateway.web.integrators import ROOT, SHELVES
 from tests.web.conftest import Portal
 from tests.web.measure import check, violations
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = ("/docs/guides", "/docs/guides/tutorial/quick-start", "/docs/people", "/errors/not_found")
 

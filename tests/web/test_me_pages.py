@@ -12,7 +12,7 @@ from tests.bed import LISE, professional
 from tests.web.conftest import Portal
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 WHO: dict[str, Any] = {
     "ml-brume": ("support.youth", LISE),

@@ -16,7 +16,7 @@ from tests.web.conftest import Portal, open_portal
 from tests.web.measure import check
 from tests.web.test_ask import asked
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 HERSELF = By(kind="subject", channel="page", method="test")
 

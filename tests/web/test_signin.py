@@ -15,7 +15,7 @@ from tests.bed import served
 from tests.web.conftest import Portal, open_portal
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 CAF = {"mail": "camille.vernier@professionnels.example", "siret": "99900103500016"}
 SIAE = {"mail": "ismael.diarra@professionnels.example", "siret": "99900004500016"}

@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 from tests.web.conftest import Portal, open_portal
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 TOKENS = """:root{--ink:#000;--soft:#222;--line:#444;--paper:#fffbe6;--wash:#fff3c4;--main:#5b2a86;--on-main:#fff;
 --font:serif}"""

@@ -2,13 +2,9 @@
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
+from gateway.naming import NAMES
+
+metadata = sa.MetaData(naming_convention=NAMES)
 
 access_report = sa.Table(
     "access_report",

@@ -14,7 +14,7 @@ from gateway.web.visitor import Identity
 from tests.web.conftest import Portal, dpo
 from tests.web.dpo.conftest import settle
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = ("/dpo", "/dpo/search", "/dpo/integrity", "/dpo/consultations", "/dpo/export", "/dpo/search/person")
 

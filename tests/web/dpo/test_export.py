@@ -14,7 +14,7 @@ import pytest
 from tests.web.conftest import Portal, dpo
 from tests.web.dpo.test_access import client, post
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 FILTER = {"type": "exchange.released", "org": "ml-brume"}
 

@@ -11,7 +11,7 @@ from tests.unit.audit.test_start import TRIGGERS
 from tests.web.conftest import Portal, dpo, open_portal
 from tests.web.dpo.conftest import exchanges, settle
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 
 async def _tamper(portal: Portal, index: int) -> None:

@@ -19,7 +19,7 @@ from tests.web.measure import check
 
 __all__ = ["chromium"]
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 HOME = dpo("siae-brume")
 HEAD = dpo("dept-brume", consortium=True)

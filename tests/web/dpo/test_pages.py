@@ -8,7 +8,7 @@ from tests.web.dpo.conftest import settle
 from tests.web.dpo.test_access import index_of
 from tests.web.measure import check
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 MOST_BYTES = 150_000
 
