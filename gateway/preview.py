@@ -23,12 +23,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from audit.canonical import Json
 from audit.journal import Draft
 from connectors.base import AskActor, Outcome
-from consent.models import partner_subject
+from consent.naming import pseudonym_of
 from consent.queries import Snapshot
 from consent.states import By, Record
 from gateway import answer
@@ -124,15 +122,8 @@ def _of(dataset: str, said: Mapping[str, str]) -> dict[str, str]:
     return {name: what for name, what in sorted(said.items()) if name.partition(".")[0] == dataset}
 
 
-async def if_stopped(services: Services, record: Record, *, now: int) -> Mapping[str, str] | None:
-    """Per field, why it would not leave any more: decided, not asserted, and no source is asked.
-
-    None where the law leaves no way to stop. Raises `SubjectErased`.
-    """
-    return _stopped(services, record, await _person(services, record), now=now)
-
-
 def _stopped(services: Services, record: Record, person: Snapshot, *, now: int) -> Mapping[str, str] | None:
+    """Per field, why it would not leave any more: decided, not asserted. None where the law leaves no way to stop."""
     state = _STOPPED.get(record.basis)
     if state is None:
         return None
@@ -143,10 +134,7 @@ def _stopped(services: Services, record: Record, person: Snapshot, *, now: int) 
 
 async def _person(services: Services, record: Record) -> Snapshot:
     """The same snapshot an exchange of this organisation would read."""
-    name = sa.select(partner_subject.c.pseudonym).where(
-        partner_subject.c.subject == record.subject, partner_subject.c.partner == record.recipient
-    )
-    pseudonym = await services.store.read(lambda connection: connection.execute(name).scalar_one())
+    pseudonym = await pseudonym_of(services.store, record.subject, partner=record.recipient)
     return await services.snapshots.get(partner=record.recipient, purpose=record.purpose, pseudonym=pseudonym)
 
 
@@ -171,7 +159,7 @@ def _widest(services: Services, record: Record, person: Snapshot, held: Authoris
     terms = catalogue.tables[line].terms if line in catalogue.tables else ()
     roles = sorted({role for each in terms for role in each.roles})
     actors = [Actor(kind="professional", role=role, assurance=_STRONGEST) for role in roles]
-    actors += [Actor(kind="batch", role=None, assurance=None)]
+    actors += [Actor(kind=kind, role=None, assurance=None) for kind in ("batch", "person")]
     uses = {each.id: person.uses.get(catalogue.window(each.id, now), 0) for each in catalogue.active(*line)}
     facts = Facts(
         recipient=record.recipient,

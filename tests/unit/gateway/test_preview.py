@@ -9,7 +9,7 @@ import pytest
 
 from connectors import sandbox
 from consent.states import By
-from gateway.preview import TooManyLooks, if_stopped, preview
+from gateway.preview import TooManyLooks, preview
 from tests.bed import LISE, Bed, bed, professional, served
 
 HERSELF = By(kind="subject", channel="page")
@@ -98,7 +98,7 @@ async def test_stopping_is_decided_too(
 ) -> None:
     """Rule: once stopped nothing is permitted, says the production decision; what the law imposes has no stop."""
     record, _, _ = await asked(gateway, "lucas-perrin", partner=partner, purpose=purpose, who=professional(role))
-    found = await if_stopped(gateway.services, record, now=gateway.services.clock())
+    found = (await preview(gateway.services, record, by=HERSELF, now=gateway.services.clock())).stopped
     if reasons is None:
         assert found is None
     else:
