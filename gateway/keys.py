@@ -56,6 +56,8 @@ class GatewayKeys:
     """Of the nonces that proofs of possession may have to hold."""
     naming: bytes = field(repr=False)
     """Of the names by which sources know authorisations."""
+    flows: bytes = field(repr=False)
+    """Of what partners send along with a person they send to choose."""
     sessions: bytes = field(repr=False)
     """Of the sessions of those who sign in, and of their forms."""
     tokens: Schedule[TokenKey] = field(repr=False)
@@ -85,6 +87,7 @@ def load(settings: Settings, clock: Callable[[], int] = wall_clock) -> GatewayKe
         nonces=_derived(master, b"passerelle-dpop-nonces/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
         sessions=_derived(master, b"passerelle-sessions/v1"),
+        flows=_derived(master, b"passerelle-flows/v1"),
         tokens=load_token_keys(folder / "token.pem", clock),
         log=_ring(Ring(folder, "log", load_key), settings.origin, create_key),
         receipt=_ring(Ring(folder, "receipt", load_key), receipt_name(settings.origin), create_key),

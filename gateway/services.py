@@ -265,7 +265,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 clock=clock,
                 scopes_supported=scopes(catalogue),
                 other_keys=lambda: [jws.jwk(vkey) for vkey in secrets.receipt.vkeys],
-                presence=presence_of(store, catalogue, authorisations, revoke=ledger.take_back),
+                presence=presence_of(store, catalogue, authorisations, revoke=ledger.take_back, key=secrets.flows),
             ),
             verifier=Verifier(
                 issuer=settings.public_url,

@@ -6,7 +6,8 @@
  4. answer   a code for what stands: one minute, one exchange; asked again before, a new one replaces it
  5. redeem   one caller gets it, on all processes together: one UPDATE decides (RFC 6749 §4.1.2)
 
-Secrets are random and only their digests are stored. Refuses to know who is right: `presence.py` does.
+Secrets are random and only their digests are stored; the partner's `state`, which may say anything, is sealed. Refuses
+to know who is right: `presence.py` does.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from audit.ids import new_id
+from audit.person_key import Sealing
 from audit.store import Store
 from consent.vault import SubjectId
 from gateway.oauth.models import flow as table
@@ -77,18 +79,19 @@ class Flow:
 class Flows:
     """The flows of one gateway, shared through the database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, key: bytes) -> None:
         self._store = store
+        self._sealing = Sealing(key)
 
     async def push(self, pushed: Pushed, *, now: int) -> str:
         """Keep a request; gives its one-time address. What ended long ago is forgotten with it."""
-        secret = secrets.token_urlsafe(32)
+        secret, id_ = secrets.token_urlsafe(32), new_id()
         row = {
-            "id": new_id(),
+            "id": id_,
             "request": _digest(secret),
             "partner": pushed.partner,
             "redirect_uri": pushed.redirect_uri,
-            "state": pushed.state,
+            "state": None if pushed.state is None else self._sealing.seal(pushed.state.encode(), _place(id_)),
             "challenge": pushed.challenge,
             "jkt": pushed.jkt,
             "purpose": pushed.wish.purpose,
@@ -165,12 +168,18 @@ class Flows:
         if row is None:
             return None
         wish = Wish(purpose=row["purpose"], fields=frozenset(row["fields"].split()), days=row["days"])
-        columns = {name: row[name] for name in Flow.__slots__ if name != "wish"}
-        return Flow(**columns, wish=wish)
+        columns = {name: row[name] for name in Flow.__slots__ if name not in {"wish", "state"}}
+        sealed = row["state"]
+        state = None if sealed is None else self._sealing.unseal(sealed, _place(row["id"])).decode()
+        return Flow(**columns, wish=wish, state=state)
 
 
 def _open(now: int) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.opened_at.is_not(None), table.c.ended_at.is_(None), table.c.expires_at > now
+
+
+def _place(id_: str) -> bytes:
+    return f"oauth_flow\x00state\x00{id_}".encode()
 
 
 def _digest(secret: str) -> bytes:

@@ -3,14 +3,9 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+from gateway.naming import NAMES
+
+metadata = sa.MetaData(naming_convention=NAMES)
 
 partner = sa.Table(
     "oauth_partner",
@@ -58,7 +53,7 @@ flow = sa.Table(
     sa.Column("request", sa.LargeBinary(32), nullable=False),
     sa.Column("partner", sa.String(41), nullable=False),
     sa.Column("redirect_uri", sa.Text, nullable=False),
-    sa.Column("state", sa.String(512), nullable=True),  # the partner's own word, sent back as it came
+    sa.Column("state", sa.LargeBinary, nullable=True),  # the partner's own word, sealed: it may say anything
     sa.Column("challenge", sa.String(43), nullable=False),
     sa.Column("jkt", sa.String(43), nullable=True),  # the DPoP key the code is bound to (RFC 9449 §10)
     sa.Column("purpose", sa.String(80), nullable=False),

@@ -62,14 +62,16 @@ class Presence:
     revoke: Revoke
 
 
-def presence_of(store: Store, catalogue: Catalogue, authorisations: Authorisations, *, revoke: Revoke) -> Presence:
-    """Build it on ready parts."""
+def presence_of(
+    store: Store, catalogue: Catalogue, authorisations: Authorisations, *, revoke: Revoke, key: bytes
+) -> Presence:
+    """Build it on ready parts; `key` seals what partners send along."""
 
     async def standing(authorisation: str, subject: SubjectId) -> tuple[Record, Pseudonym | None]:
         record = await authorisations.get(authorisation, subject=subject)
         return record, await pseudonym_of(store, subject, partner=record.recipient)
 
-    return Presence(flows=Flows(store), catalogue=catalogue, standing=standing, revoke=revoke)
+    return Presence(flows=Flows(store, key=key), catalogue=catalogue, standing=standing, revoke=revoke)
 
 
 async def exchange_code(attempt: Attempt) -> None:

@@ -15,7 +15,7 @@ def upgrade() -> None:
         sa.Column("request", sa.LargeBinary(length=32), nullable=False),
         sa.Column("partner", sa.String(length=41), nullable=False),
         sa.Column("redirect_uri", sa.Text(), nullable=False),
-        sa.Column("state", sa.String(length=512), nullable=True),
+        sa.Column("state", sa.LargeBinary(), nullable=True),
         sa.Column("challenge", sa.String(length=43), nullable=False),
         sa.Column("jkt", sa.String(length=43), nullable=True),
         sa.Column("purpose", sa.String(length=80), nullable=False),
