@@ -1,14 +1,15 @@
 """The journal: append an entry, and know it is durable and numbered before anything else happens.
 
 Answers for: one total order over all processes that share the database (the head row's lock), group commit (a
-batch starts as soon as the previous one has committed), and an honest answer: an `Appended` is durable, a
-`JournalUnavailable` is not known to be. Refuses: entries outside the vocabulary, entries dated away from the
+batch starts as soon as the previous one has committed; entries that change something have batches of their own, and
+go first), and an honest answer: an `Appended` is durable, a `JournalUnavailable` is not known to be. Refuses: entries outside the vocabulary, entries dated away from the
 clock, more than 4,096 waiting, releases while nothing is published. RFC 6962 tree, C2SP tlog-tiles storage.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from audit import start
@@ -17,12 +18,14 @@ from audit.batch import Appended, Batch, Change, Draft, Gate
 from audit.errors import AuditError, ClockBehind, EntryInvalid, JournalBusy, JournalUnavailable, ReleaseStopped
 from audit.events import MAX_SKEW_MS, check
 from audit.ids import new_id
-from audit.sequencing import Outcomes, Prepared, prepare, write_batch
+from audit.sequencing import Outcomes, Prepared, Undone, prepare, write_batch
 from audit.store import Store
 
 __all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
 
 _TURNS = 8
+_PATIENCE = 0.05  # seconds an announced change is waited for
+_WOKEN_AT_ONCE = 32  # whoever else waits for the loop gets a turn between
 _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
@@ -53,6 +56,8 @@ class Journal:
         self._max_unpublished_ms = max_unpublished_ms
         self._witnesses = None if max_unwitnessed_ms is None else Deadline(max_unwitnessed_ms)
         self._waiting: deque[_Waiting] = deque()
+        self._changes: deque[_Waiting] = deque()
+        self._coming = 0
         self._news = asyncio.Event()
         self._batcher: asyncio.Task[None] | None = None
         self._closing = False
@@ -78,6 +83,19 @@ class Journal:
         """Let no data leave for this reason, until told that there is none; everything else is still written."""
         self._held = error
 
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """Announce a change: while this is open entries without one wait for it, 50 ms at most.
+
+        A stop that a person asks for goes before the exchanges that are under way (docs/adr/0031-a-stop-goes-first.md).
+        """
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            self._news.set()
+
     async def append(self, draft: Draft) -> Appended:
         """Make an entry durable and give its place.
 
@@ -95,10 +113,11 @@ class Journal:
         prepared = prepare(draft, entry_id=new_id())
         if self._closing or self._batcher is None:
             raise JournalUnavailable("the journal is not running")
-        if len(self._waiting) >= self._max_waiting:
+        waiting = self._changes if _goes_first(draft) else self._waiting
+        if len(waiting) >= self._max_waiting:
             raise JournalBusy(f"{self._max_waiting} entries are waiting")
         future: asyncio.Future[Appended] = self._batcher.get_loop().create_future()
-        self._waiting.append((prepared, future))
+        waiting.append((prepared, future))
         self._news.set()
         return await future
 
@@ -111,12 +130,25 @@ class Journal:
         return now
 
     async def _run(self) -> None:
-        while not (self._closing and not self._waiting):
+        while not (self._closing and not self._waiting and not self._changes):
             await self._news.wait()
             self._news.clear()
             await self._gather()
-            while batch := self._next_batch():
-                await self._commit(batch)
+            while self._changes or self._waiting:
+                await self._let_changes_pass()
+                if batch := self._next_batch(self._waiting):
+                    await self._commit(batch)
+
+    async def _let_changes_pass(self) -> None:
+        """Write the changes that wait, and those that were announced."""
+        if self._coming:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    while self._coming and not self._changes:
+                        self._news.clear()
+                        await self._news.wait()
+        if batch := self._next_batch(self._changes):
+            await self._commit(batch)
 
     async def _gather(self) -> None:
         """Let the loop finish what it has begun while that brings more entries: fuller batches, and no timer.
@@ -126,17 +158,17 @@ class Journal:
         """
         waiting = 0
         for _ in range(_TURNS):
-            if len(self._waiting) <= waiting:
+            if self._changes or len(self._waiting) <= waiting:
                 return
             waiting = len(self._waiting)
             await asyncio.sleep(0)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self, waiting: deque[_Waiting]) -> list[_Waiting]:
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < self._max_batch:
-            waiting = self._waiting.popleft()
-            if not waiting[1].done():  # whoever gave up before its batch leaves no entry
-                batch.append(waiting)
+        while waiting and len(batch) < self._max_batch:
+            first = waiting.popleft()
+            if not first[1].done():  # whoever gave up before its batch leaves no entry
+                batch.append(first)
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
@@ -152,6 +184,8 @@ class Journal:
         )
         try:
             outcomes: Outcomes = await self._store.write(work)
+        except Undone as undone:
+            outcomes = {0: undone.reason}
         except Exception as error:  # noqa: BLE001  whatever happened, nobody may believe the batch is written
             outcomes = {}
             for position in range(len(batch)):
@@ -159,7 +193,11 @@ class Journal:
                 outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
         written = [outcome.index for outcome in outcomes.values() if isinstance(outcome, Appended)]
         self._end = max(written) + 1 if written else self._end
+        first = _goes_first(batch[0][0].draft)
         for position, (_, future) in enumerate(batch):
+            if position % _WOKEN_AT_ONCE == 0 and not first:
+                await asyncio.sleep(0)
+                await self._let_changes_pass()  # before those who are woken fill the loop with their own work
             outcome = outcomes[position]
             if future.done():
                 continue
@@ -167,3 +205,7 @@ class Journal:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+
+def _goes_first(draft: Draft) -> bool:
+    return draft.change is not None and not draft.release

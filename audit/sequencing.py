@@ -4,7 +4,8 @@
  2. refuse releases when that is too long, or an entry has waited too long for witnesses;
  3. the gate: once for the batch, refuses or stamps;
  4. each draft's change, in a savepoint; when one fails, gate and changes are undone and run again without it,
-    so that no number is lost, neither the log's nor the ones the gate counts per person;
+    so that no number is lost, neither the log's nor the ones the gate counts per person (one that is alone needs no
+    savepoint: the whole transaction is undone);
  5. number, complete the canonical bytes, hash;
  6. write entries, seals, full tiles and the new head.
 
@@ -12,6 +13,7 @@ Refuses to decide anything: guards and changes are the caller's.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -32,6 +34,14 @@ _NO_TAG = b'"subject":"",'
 
 Outcomes: TypeAlias = dict[int, Appended | Exception]
 """By position in the batch: the place an entry was given, or why it has none."""
+
+
+class Undone(Exception):  # noqa: N818  caught by the journal
+    """The one change of a batch failed, for the reason given: the whole transaction is to be undone."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__()
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -106,18 +116,22 @@ def _settle(
 ) -> tuple[list[_Settled], Moved | None]:
     """Give what passed, and what the gate left to write: with changes it is written already, before them."""
     while pending := [position for position in range(len(batch)) if position not in outcomes]:
-        undo = connection.begin_nested() if any(batch[position].draft.change for position in pending) else None
+        changing = any(batch[position].draft.change for position in pending)
+        undo = connection.begin_nested() if changing and len(batch) > 1 else None
         settled, refused, moved = _pass_gate(connection, batch, pending, gate, alone=alone)
-        if undo is None:
+        if not changing:
             outcomes.update(refused)
             return settled, moved
         if moved is not None:
             connection.execute(*moved)
         failed = _change(connection, settled, position)
         if not failed:
-            undo.commit()
+            if undo is not None:
+                undo.commit()
             outcomes.update(refused)
             return settled, None
+        if undo is None:
+            raise Undone(failed[0])
         undo.rollback()
         outcomes.update(failed)
     return [], None
@@ -149,13 +163,13 @@ def _leaf(one: Prepared, tag: str | None) -> bytes:
     return one.low + one.high if tag is None else b'%b"subject":"%b",%b' % (one.low, tag.encode(), one.high)
 
 
-def _change(connection: Connection, settled: Sequence[_Settled], position: int) -> Outcomes:
-    failed: Outcomes = {}
+def _change(connection: Connection, settled: Sequence[_Settled], position: int) -> dict[int, Exception]:
+    failed: dict[int, Exception] = {}
     for index, one in enumerate(settled, position):
         if one.draft.change is None:
             continue
         try:
-            with connection.begin_nested():
+            with connection.begin_nested() if len(settled) > 1 else nullcontext():
                 one.draft.change(connection, index)
         except (IntegrityError, DataError) as error:
             failed[one.position] = error

@@ -6,8 +6,9 @@ there now: the plan then says why it is no longer allowed, and nothing was appen
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -71,21 +72,26 @@ class Carrier:
         self._vault = vault
         self._told = told
 
+    def first(self) -> AbstractContextManager[None]:
+        """While this is open, what is carried out goes before the exchanges that wait (`audit.journal`)."""
+        return self._journal.first()
+
     async def carry_out(
         self,
         subject: SubjectId,
         plan: Plan,
+        look: "Look",
         *,
-        purpose: str,
-        recipient: str,
         by: By,
         now: int,
         told: Tell | None = None,
     ) -> Transition:
-        """Plan until nothing moves in between; raises what the plan raises. `told` hears of this one transition."""
-        scope = (table.c.purpose == purpose, table.c.recipient == recipient)
+        """Plan on these records of the person until nothing moves in between; raises what the plan raises.
+
+        `told` hears of this one transition.
+        """
         for _ in range(_ATTEMPTS):
-            found = await self.standing(subject, *scope)
+            found = await self.standing(subject, look)
             before, move = plan(found)  # 1
             after = moved(before, move, by=by, now=now)
             ref = SubjectRef(subject, await self._vault.open(subject))
@@ -95,7 +101,7 @@ class Carrier:
                 time=now,
                 subject=ref,
                 guard=ChangeGuard(epoch=found.epoch, bump=move.bump),
-                change=self._change(found, scope, move, before=before, after=after, told=told),
+                change=self._change(found, look, move, before=before, after=after, told=told),
             )
             try:
                 appended = await self._journal.append(draft)  # 2
@@ -104,14 +110,14 @@ class Carrier:
             return Transition(record=replace(after, entry=appended.index), appended=appended)
         raise Contended("this person keeps changing: ask again")
 
-    async def standing(self, subject: SubjectId, *scope: sa.ColumnElement[bool]) -> Standing:
-        """The person's epoch and records; raises `SubjectErased`."""
-        return await self.store.read(lambda connection: _read(connection, subject, *scope))
+    async def standing(self, subject: SubjectId, look: "Look") -> Standing:
+        """The person's epoch and these records; raises `SubjectErased`."""
+        return await self.store.read(lambda connection: _read(connection, subject, look))
 
     def _change(
         self,
         found: Standing,
-        scope: Sequence[sa.ColumnElement[bool]],
+        look: "Look",
         move: Move,
         *,
         before: Record,
@@ -122,16 +128,16 @@ class Carrier:
         row = write_record(after)
 
         def change(connection: Connection, index: int) -> None:
-            if _read(connection, after.subject, *scope).records != found.records:
+            if _read(connection, after.subject, look).records != found.records:
                 raise _Moved("another transition came first")
             for gone, state in move.gone:
                 left = {"slot": None, "state": state, "changed_at": after.changed_at, "entry": index}
-                connection.execute(sa.update(table).where(table.c.id == gone.id).values(left))
+                connection.execute(_UPDATE, {"which": gone.id, **left})
             written = {**row, "entry": index}
             if before.state == NONE:
-                connection.execute(sa.insert(table).values(written))
+                connection.execute(_INSERT, written)
             else:
-                connection.execute(sa.update(table).where(table.c.id == after.id).values(written))
+                connection.execute(_UPDATE, {"which": after.id, **written})
             for tell in (self._told, told):
                 if tell is not None:
                     tell(connection, _told(before, move, at=after.changed_at, entry=index))
@@ -239,16 +245,42 @@ def _told(before: Record, move: Move, *, at: int, entry: int) -> Told:
     )
 
 
-def _read(connection: Connection, subject: SubjectId, *scope: sa.ColumnElement[bool]) -> Standing:
-    """The epoch and the records of one moment: what changes afterwards is caught by the gate."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which records of a person: a constant statement, compiled once, and its parameters but for the person."""
+
+    statement: sa.Select[Any]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+def _newest(*scope: sa.ColumnElement[bool]) -> sa.Select[Any]:
     theirs = sa.and_(table.c.subject == people.c.id, *scope)
-    newest = (
-        sa.select(people.c.epoch.label("_epoch"), people.c.uses.label("_uses"), *table.c)
-        .join_from(people, table, theirs, isouter=True)
-        .where(people.c.id == subject, people.c.erased_at.is_(None))
+    found = sa.select(people.c.epoch.label("_epoch"), people.c.uses.label("_uses"), *table.c)
+    joined = found.join_from(people, table, theirs, isouter=True)
+    return (
+        joined.where(people.c.id == sa.bindparam("subject"), people.c.erased_at.is_(None))
         .order_by(table.c.requested_at.desc(), table.c.id.desc())
+        .limit(_LISTED)
     )
-    rows = connection.execute(newest.limit(_LISTED)).mappings().all()
+
+
+_INSERT = sa.insert(table)
+_UPDATE = sa.update(table).where(table.c.id == sa.bindparam("which"))
+_LINE = sa.and_(table.c.purpose == sa.bindparam("purpose"), table.c.recipient == sa.bindparam("recipient"))
+_OWN = table.alias("own")
+_OF = sa.select(_OWN.c.purpose, _OWN.c.recipient).where(_OWN.c.id == sa.bindparam("authorisation"))
+
+EVERY = _newest()
+ONE = _newest(table.c.id == sa.bindparam("authorisation"))
+LINE = _newest(_LINE)
+PENDING = _newest(_LINE, table.c.slot == "pending")
+BESIDE = _newest(sa.tuple_(table.c.purpose, table.c.recipient).in_(_OF))
+"""Those of the line of a named one, itself among them."""
+
+
+def _read(connection: Connection, subject: SubjectId, look: Look) -> Standing:
+    """The epoch and the records of one moment: what changes afterwards is caught by the gate."""
+    rows = connection.execute(look.statement, {"subject": subject, **look.given}).mappings().all()
     if not rows:
         raise SubjectErased("no such person any more")
     uses: Mapping[str, Any] = orjson.loads(rows[0]["_uses"])

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from audit.journal import Journal
 from audit.store import Store
 from consent import cascades, measures, moves
-from consent.carrying import Carrier, Tell, Told, Transition, blank, successor
-from consent.models import authorisation as table
+from consent.carrying import BESIDE, EVERY, LINE, ONE, PENDING, Carrier, Look, Tell, Told, Transition, blank, successor
 from consent.planning import Move, Standing
 from consent.states import By, Record, Request, effective_state
 from consent.vault import SubjectId, Vault
@@ -33,8 +32,8 @@ class Authorisations:
 
         Raises `RequestPending`, `RequestTooSoon` or `AuthorisationExists`.
         """
-        scope = (table.c.purpose == asked.purpose, table.c.recipient == asked.recipient)
-        waits = (await self._carrier.standing(subject, *scope, table.c.slot == "pending")).records
+        line = {"purpose": asked.purpose, "recipient": asked.recipient}
+        waits = (await self._carrier.standing(subject, Look(PENDING, line))).records
         for each in waits:
             if effective_state(each, now) == "lapsed":
                 await self.lapse(each.id, subject=subject, by=_CLOCK, now=now)
@@ -43,9 +42,7 @@ class Authorisations:
         def plan(found: Standing) -> tuple[Record, Move]:
             return new, moves.request(found, asked, by=by, now=now)
 
-        return await self._carrier.carry_out(
-            subject, plan, purpose=asked.purpose, recipient=asked.recipient, by=by, now=now
-        )
+        return await self._carrier.carry_out(subject, plan, Look(LINE, line), by=by, now=now)
 
     async def defer(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
         """The person will answer later: seven more days, once."""
@@ -126,13 +123,14 @@ class Authorisations:
         self, authorisation: str, *, subject: SubjectId, reason: str | None = None, by: By, now: int
     ) -> Transition:
         """Stop at once, until resumed by the same."""
-        return await self._move(
-            authorisation,
-            lambda _, record: measures.pause(record, reason=reason, by=by, now=now),
-            subject=subject,
-            by=by,
-            now=now,
-        )
+        with self._carrier.first():
+            return await self._move(
+                authorisation,
+                lambda _, record: measures.pause(record, reason=reason, by=by, now=now),
+                subject=subject,
+                by=by,
+                now=now,
+            )
 
     async def resume(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
         """Let a paused authorisation go on."""
@@ -163,14 +161,15 @@ class Authorisations:
         self, authorisation: str, *, subject: SubjectId, by: By, now: int, told: Tell | None = None
     ) -> Transition:
         """The person takes consent back: once this returns, nothing more leaves, on any replica."""
-        return await self._move(
-            authorisation,
-            lambda _, record: moves.withdraw(record, by=by, now=now),
-            subject=subject,
-            by=by,
-            now=now,
-            told=told,
-        )
+        with self._carrier.first():
+            return await self._move(
+                authorisation,
+                lambda _, record: moves.withdraw(record, by=by, now=now),
+                subject=subject,
+                by=by,
+                now=now,
+                told=told,
+            )
 
     async def invalidate(self, authorisation: str, *, subject: SubjectId, reason: str, by: By, now: int) -> Transition:
         """What it rested on is gone; `reason` is one of `states.REASONS`."""
@@ -206,19 +205,25 @@ class Authorisations:
 
     async def revoke(self, authorisation: str, *, subject: SubjectId, reference: str, by: By, now: int) -> Transition:
         """The controller or an authority ends it; `reference` names the decision (`SAN-2026-012`)."""
-        return await self._move(
-            authorisation,
-            lambda _, record: measures.revoke(record, reference=reference, by=by, now=now),
-            subject=subject,
-            by=by,
-            now=now,
-        )
+        with self._carrier.first():
+            return await self._move(
+                authorisation,
+                lambda _, record: measures.revoke(record, reference=reference, by=by, now=now),
+                subject=subject,
+                by=by,
+                now=now,
+            )
 
     async def object_to(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
         """The person objects to a public task: same effect as withdrawing, until it is examined, within a month."""
-        return await self._move(
-            authorisation, lambda _, record: measures.object_to(record, by=by, now=now), subject=subject, by=by, now=now
-        )
+        with self._carrier.first():
+            return await self._move(
+                authorisation,
+                lambda _, record: measures.object_to(record, by=by, now=now),
+                subject=subject,
+                by=by,
+                now=now,
+            )
 
     async def uphold(self, authorisation: str, *, subject: SubjectId, by: By, now: int) -> Transition:
         """The objection prevails, for good."""
@@ -264,11 +269,12 @@ class Authorisations:
 
     async def authorisations_of(self, subject: SubjectId) -> tuple[Record, ...]:
         """The person's own list, newest request first."""
-        return (await self._carrier.standing(subject)).records
+        return (await self._carrier.standing(subject, Look(EVERY))).records
 
     async def get(self, authorisation: str, *, subject: SubjectId) -> Record:
         """One of the person's; raises `AuthorisationUnknown`."""
-        return (await self._carrier.standing(subject, table.c.id == authorisation)).record(authorisation)
+        look = Look(ONE, {"authorisation": authorisation})
+        return (await self._carrier.standing(subject, look)).record(authorisation)
 
     async def _move(
         self,
@@ -296,7 +302,5 @@ class Authorisations:
         now: int,
         told: Tell | None = None,
     ) -> Transition:
-        record = await self.get(authorisation, subject=subject)
-        return await self._carrier.carry_out(
-            subject, plan, purpose=record.purpose, recipient=record.recipient, by=by, now=now, told=told
-        )
+        beside = Look(BESIDE, {"authorisation": authorisation})
+        return await self._carrier.carry_out(subject, plan, beside, by=by, now=now, told=told)

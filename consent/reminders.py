@@ -179,11 +179,13 @@ def _plan(connection: Connection, now: int) -> None:
 
 
 def _insert(connection: Connection, row: dict[str, object]) -> None:
-    connection.execute(_ignoring(connection).values(row))
+    connection.execute(_ignoring(connection), row)
 
 
 def _ignoring(connection: Connection) -> postgresql.Insert | sqlite.Insert:
     """Planned twice is planned once, also by two processes at the same moment."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    return _POSTGRESQL if connection.dialect.name == "postgresql" else _SQLITE
+
+
+_POSTGRESQL = postgresql.insert(table).on_conflict_do_nothing()
+_SQLITE = sqlite.insert(table).on_conflict_do_nothing()

@@ -14,17 +14,20 @@ from consent.states import Record, effective_state, read_record
 
 PENDING, YES, NO, LAPSED = "pending", "yes", "no", "lapsed"
 
+_MINE = (
+    sa.select(table, people.c.uses.label("_uses"))
+    .join(people, people.c.id == table.c.subject)
+    .where(table.c.id == sa.bindparam("authorisation"), table.c.recipient == sa.bindparam("recipient"))
+    .where(people.c.erased_at.is_(None))
+)
+
 
 async def find(store: Store, authorisation: str, *, recipient: str) -> Record:
     """One of this partner's; raises `AuthorisationUnknown`, also for another partner's and for an erased person's."""
     if "\0" in authorisation:  # PostgreSQL holds none
         raise AuthorisationUnknown("this partner has no such authorisation")
-    query = (
-        sa.select(table, people.c.uses.label("_uses"))
-        .join(people, people.c.id == table.c.subject)
-        .where(table.c.id == authorisation, table.c.recipient == recipient, people.c.erased_at.is_(None))
-    )
-    row = await store.read(lambda connection: connection.execute(query).mappings().one_or_none())
+    named = {"authorisation": authorisation, "recipient": recipient}
+    row = await store.read(lambda connection: connection.execute(_MINE, named).mappings().one_or_none())
     if row is None or row["state"] == "tombstoned":  # nothing of what was answered is left to tell
         raise AuthorisationUnknown("this partner has no such authorisation")
     return read_record(row, orjson.loads(row["_uses"]))

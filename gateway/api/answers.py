@@ -113,7 +113,13 @@ async def post_code(request: Request) -> Response:
 
 
 async def post_withdrawal(request: Request) -> Response:
-    """See openapi/gateway.yaml, `noteWithdrawal`."""
+    """See openapi/gateway.yaml, `noteWithdrawal`. Goes before the exchanges that wait, from its first question on."""
+    services: Services = request.scope["services"]
+    with services.journal.first():
+        return await _withdrawn(request)
+
+
+async def _withdrawn(request: Request) -> Response:
     services, caller, now = await _caller(request)
     body = parse(Withdrawal, await read_body(request.headers, request.receive))
     noted = Noted(

@@ -11,7 +11,7 @@ Refuses to keep a token: only a digest of its id. Rows go once everything they n
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,9 +103,16 @@ class RevokedTokens:
         self._store = store
         self._waiting: list[_Question] = []
         self._reader: asyncio.Task[None] | None = None
+        self._alone = False
 
     async def covers(self, token: TokenRef) -> bool:
         """Whether this token is over, by a read that begins after this question; `StoreUnavailable` if none can."""
+        if not self._alone and self._reader is None:  # nobody to share with: without the turns of the loop a task takes
+            self._alone = True
+            try:
+                return _over(await self._until(token.names), token)
+            finally:
+                self._alone = False
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Question(token, answer))
         if self._reader is None:
@@ -126,18 +133,21 @@ class RevokedTokens:
             self._reader = None
 
     async def _read(self, batch: Sequence["_Question"]) -> None:
-        names = sorted({name for question in batch for name in question.token.names})
         try:
-            rows = await self._store.read(lambda connection: _NAMED.execute(connection, [(name,) for name in names]))
+            until = await self._until({name for question in batch for name in question.token.names})
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
             for question in batch:
                 if not question.answer.done():
                     question.answer.set_exception(error)
             return
-        until = {what: value for what, value in rows}  # noqa: C416  rows of the driver, not pairs
         for question in batch:
             if not question.answer.done():
                 question.answer.set_result(_over(until, question.token))
+
+    async def _until(self, names: Collection[str]) -> dict[str, int]:
+        wanted = [(name,) for name in sorted(names)]
+        rows = await self._store.read(lambda connection: _NAMED.execute(connection, wanted))
+        return {what: value for what, value in rows}  # noqa: C416  rows of the driver, not pairs
 
 
 @dataclass(frozen=True, slots=True)

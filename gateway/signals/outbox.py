@@ -21,6 +21,11 @@ from gateway.signals import event
 from gateway.signals.models import delivery, endpoint
 
 _LISTED = 1_000
+_OF_PARTNERS = (
+    sa.select(endpoint.c.id, endpoint.c.partner, endpoint.c.types)
+    .where(endpoint.c.partner.in_(sa.bindparam("partners", expanding=True)))
+    .order_by(endpoint.c.partner, endpoint.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +113,7 @@ def _insert(
 
 def _wanting(connection: Connection, type_: str, partners: Collection[str]) -> list[tuple[str, str]]:
     """The endpoints of these partners that subscribe to this type; also the disabled ones, which may come back."""
-    query = sa.select(endpoint.c.id, endpoint.c.partner, endpoint.c.types).where(endpoint.c.partner.in_(partners))
-    rows = connection.execute(query.order_by(endpoint.c.partner, endpoint.c.id))
+    rows = connection.execute(_OF_PARTNERS, {"partners": sorted(partners)})
     return [(row.id, row.partner) for row in rows if type_ in row.types.split()]
 
 

@@ -108,7 +108,8 @@ class Day:
             for path in ("/oauth/introspect", "/oauth/revoke", "/oauth/introspect"):
                 self.post(path, about | {"client_assertion": self.assertion()})
             pushed = self.form(
-                grant_type=..., scope=..., response_type="code", redirect_uri=BACK, state="the-partner-s-own",
+                grant_type=..., scope=..., response_type="code", redirect_uri=BACK,
+                state=self.keep(f"Amina-Delorme-{secrets.token_hex(8)}"),
                 code_challenge=jose.encode(secrets.token_bytes(32)), code_challenge_method="S256",
                 authorization_details=DETAILS,
             )  # fmt: skip

@@ -96,7 +96,7 @@ async def test_a_failing_change_fails_its_own_entry_and_undoes_what_the_gate_cou
 
     def gate(connection, drafts):
         rounds.append([draft.members["org"] for draft in drafts])
-        for number, _ in enumerate(drafts):
+        for number, _ in enumerate(drafts, 10 * len(rounds)):
             connection.execute(sa.insert(counted), {"id": number})
         return stamp(connection, drafts)
 
@@ -104,7 +104,7 @@ async def test_a_failing_change_fails_its_own_entry_and_undoes_what_the_gate_cou
         raise TooOftenError
 
     def collide(connection, index):
-        connection.execute(sa.insert(counted), {"id": 0})
+        connection.execute(sa.insert(counted), {"id": 10})
 
     async with log.journal(gate=gate) as journal:
         drafts = [
@@ -118,9 +118,57 @@ async def test_a_failing_change_fails_its_own_entry_and_undoes_what_the_gate_cou
         outcomes = await asyncio.gather(*map(journal.append, drafts), return_exceptions=True)
     assert [type(one).__name__ for one in outcomes] == ["Appended", "TooOftenError", "IntegrityError", "Appended"]
     assert [outcomes[0].index, outcomes[3].index] == [1, 2]
-    assert rounds == [["ml-brume", "caf-brume", "ft-brume", "siae-brume"], ["ml-brume", "siae-brume"]]
+    assert rounds == [["ml-brume", "caf-brume", "ft-brume"], ["ml-brume"], ["siae-brume"]]
     ids = await log.database.read(lambda c: sorted(c.execute(sa.select(counted.c.id)).scalars()))
-    assert ids == [0, 1, 101]
+    assert ids == [20, 30, 101]
+
+
+async def test_a_change_that_fails_alone_leaves_nothing_of_the_gate_either(log):
+    """Without a savepoint: its whole transaction is undone, and what follows finds no trace."""
+    await log.database.write(counted.metadata.create_all)
+
+    def gate(connection, drafts):
+        connection.execute(sa.insert(counted), {"id": 7})
+        return stamp(connection, drafts)
+
+    def fail(connection, index):
+        connection.execute(sa.insert(counted), {"id": 8})
+        raise TooOftenError
+
+    async with log.journal(gate=gate) as journal:
+        with pytest.raises(TooOftenError):
+            await journal.append(linked(change=fail))
+        assert await log.database.read(lambda c: c.execute(sa.select(counted.c.id)).scalars().all()) == []
+        assert (await journal.append(linked(change=lambda c, index: None))).index == 1
+
+
+async def test_what_changes_something_goes_before_what_waits(log):
+    """A withdrawal asked for later than a release is written before it."""
+    async with log.journal() as journal:
+        ordinary = [journal.append(linked(members={"org": "ml-brume"})) for _ in range(3)]
+        changing = journal.append(linked(members={"org": "caf-brume"}, change=lambda c, index: None))
+        *before, first = await asyncio.gather(*ordinary, changing)
+    assert first.index == 1
+    assert [one.index for one in before] == [2, 3, 4]
+
+
+async def test_an_announced_change_is_waited_for(log):
+    """An ordinary entry asked for while a change is on its way comes after it."""
+    async with log.journal() as journal:
+        with journal.first():
+            ordinary = asyncio.create_task(journal.append(linked(members={"org": "ml-brume"})))
+            await asyncio.sleep(0.01)
+            assert not ordinary.done()
+            first = await journal.append(linked(members={"org": "caf-brume"}, change=lambda c, index: None))
+        assert (first.index, (await ordinary).index) == (1, 2)
+
+
+async def test_an_announced_change_that_never_comes_holds_nothing_up_for_long(log):
+    """Whoever announces cannot stop the journal."""
+    async with log.journal() as journal:
+        with journal.first():
+            async with asyncio.timeout(5):
+                assert (await journal.append(linked())).index == 1
 
 
 async def test_when_every_change_fails_nothing_is_written(log):
@@ -144,7 +192,7 @@ async def test_a_database_failing_in_a_change_fails_the_whole_batch(log):
         connection.execute(sa.text("SELECT no_such_column FROM audit_entry"))
 
     async with log.journal() as journal:
-        drafts = [linked(), linked(change=fail), linked()]
+        drafts = [linked(change=lambda c, index: None), linked(change=fail), linked(change=lambda c, index: None)]
         outcomes = await asyncio.gather(*map(journal.append, drafts), return_exceptions=True)
         assert [type(one) for one in outcomes] == [JournalUnavailable] * 3
         assert isinstance(outcomes[0].__cause__, StoreUnavailable)
