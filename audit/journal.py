@@ -2,8 +2,9 @@
 
 Answers for: one total order over all processes that share the database (the head row's lock), group commit (a
 batch starts as soon as the previous one has committed; entries that change something have batches of their own, and
-go first), and an honest answer: an `Appended` is durable, a `JournalUnavailable` is not known to be. Refuses: entries outside the vocabulary, entries dated away from the
-clock, more than 4,096 waiting, releases while nothing is published. RFC 6962 tree, C2SP tlog-tiles storage.
+go first), and an honest answer: an `Appended` is durable, a `JournalUnavailable` is not known to be. Refuses: entries
+outside the vocabulary, entries dated away from the clock, more than 4,096 waiting, releases while nothing is
+published. RFC 6962 tree, C2SP tlog-tiles storage.
 """
 
 import asyncio
