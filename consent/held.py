@@ -44,7 +44,9 @@ def read_held(connection: Connection, subject: SubjectId, key: SubjectKey) -> He
     row = connection.execute(columns.where(people.c.id == subject, people.c.erased_at.is_(None))).one_or_none()
     if row is None:
         raise SubjectErased("this person was erased")
-    opened = orjson.loads(key.unseal(row.identifiers, place("consent_subject", "identifiers", subject)))
+    opened: dict[str, Any] = {}
+    if row.identifiers is not None:  # a person nobody has linked has none
+        opened = orjson.loads(key.unseal(row.identifiers, place("consent_subject", "identifiers", subject)))
     names = sa.select(partner_subject.c.partner, partner_subject.c.pseudonym)
     named = connection.execute(names.where(partner_subject.c.subject == subject).order_by(partner_subject.c.partner))
     declared = sa.select(link.c.kind, link.c.declared_by, link.c.created_at).where(link.c.subject == subject)

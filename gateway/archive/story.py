@@ -228,18 +228,21 @@ class _Writer:
             for each in person["identifiers"]
         ]
         flags = [said(words.FLAGS, each, self.lang) for each in person["flags"]]
-        blocks: list[Block] = [
-            Heading("held", self.say("Ce que nous gardons de vous", "What we keep about you")),
-            Text(
-                self.say(
-                    "Ces numéros servent à vous retrouver. Ils sont gardés sous clé. "
-                    "L'organisme qui les a donnés est écrit à côté.",
-                    "These numbers serve to find you. They are kept locked. "
-                    "The organisation that gave them is named beside them.",
-                )
-            ),
-            Items(tuple(known)),
-        ]
+        blocks: list[Block] = [Heading("held", self.say("Ce que nous gardons de vous", "What we keep about you"))]
+        if known:
+            served = self.say(
+                "Ces numéros servent à vous retrouver. Ils sont gardés sous clé. "
+                "L'organisme qui les a donnés est écrit à côté.",
+                "These numbers serve to find you. They are kept locked. "
+                "The organisation that gave them is named beside them.",
+            )
+            blocks += [Text(served), Items(tuple(known))]
+        else:
+            none = self.say(
+                "Aucun organisme ne nous a donné de numéro pour vous retrouver.",
+                "No organisation has given us a number to find you by.",
+            )
+            blocks.append(Text(none))
         if flags:
             blocks += [Text(self.say("Votre situation notée ici :", "Your situation noted here:")), Items(tuple(flags))]
         return blocks

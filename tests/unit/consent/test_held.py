@@ -4,7 +4,9 @@ import pytest
 
 from consent.errors import SubjectErased
 from consent.held import read_held
+from consent.links import create
 from consent.recipients import entries_of
+from consent.vault import new_subject_id
 from consent.wiping import left, wipe
 from tests.unit.consent.conftest import LEA, NOW, Side
 
@@ -39,3 +41,12 @@ async def test_nothing_is_held_of_who_was_erased(side: Side) -> None:
     after = await side.store.read(lambda connection: left(connection, subject, None))
     assert {name for name, count in after.items() if count} == {"consent_partner_subject", "consent_reference"}
     assert len(await entries_of(subject, store=side.store, vault=side.vault)) == 1
+
+
+async def test_nothing_is_sealed_of_who_was_never_linked(side: Side) -> None:
+    """Rule (GDPR 15): a person without any link is answered too: known since when, by no name and no number."""
+    subject = new_subject_id()
+    key = await side.vault.create(subject, now=NOW)
+    await side.store.write(lambda connection: create(connection, subject, now=NOW))
+    held = await side.store.read(lambda connection: read_held(connection, subject, key))
+    assert (held.known_since, held.identifiers, held.pseudonyms, held.flags) == (NOW, (), {}, frozenset())

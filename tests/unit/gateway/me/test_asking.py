@@ -5,9 +5,11 @@ import json
 import pytest
 
 from consent.errors import MandateRefused, NotEntitled
+from consent.links import create
 from consent.representatives import Checked
 from consent.rights_law import RIGHTS
 from consent.states import By
+from consent.vault import new_subject_id
 from gateway.web.me import holdings
 from gateway.web.me.acting import acting, subject_of, tag_of
 from gateway.web.me.asking import OFFERS, REASONS, ask, requests_of, sources
@@ -165,3 +167,15 @@ async def test_what_a_judge_or_the_law_gave_is_not_the_persons_to_end(life: Life
     with pytest.raises(NotEntitled):
         await mandates.end(made.id, subject=life.subject, by=By(kind="representative", channel="page"), now=life.now)
     assert [each.id for each in await mandates.of(life.subject, now=life.now)] == [made.id]
+
+
+async def test_who_was_never_linked_has_an_archive_too(life: Life) -> None:
+    """Rule (GDPR 15): a page that says no number is held, and files that hold the reading alone."""
+    services, subject, now = life.services, new_subject_id(), life.now
+    await services.vault.create(subject, now=now)
+    await services.store.write(lambda connection: create(connection, subject, now=now))
+    assert (await holdings.holdings(services, subject)).identifiers == ()
+    content = json.loads(await holdings.as_json(services, subject, actor=None, now=now))
+    person = content["person"]
+    assert (person["identifiers"], person["names_at_partners"]) == ([], {})
+    assert (await holdings.as_pdf(services, subject, lang="fr", actor=None, now=now)).startswith(b"%PDF-")
