@@ -7,7 +7,7 @@ and verified; persons are rows with a real key, whose tags the entries bear. Not
 import json
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +22,9 @@ from consent.vault import LocalKek, SubjectKey
 from gateway.services import Services
 
 PERIOD_MS = 92 * 86_400_000
+OFTEN = 20
+"""How many times as often as others those already known are asked about."""
+
 _CHUNK = 4_096
 _AGENTS = 300
 _REASONS = ("withdrawn", "no_authorisation", "not_authorised", "expired", "actor_role", "frequency_exceeded")
@@ -86,10 +89,13 @@ def people(count: int, kek: LocalKek, *, now: int) -> tuple[list[Person], list[t
     return found, rows
 
 
-async def fill(services: Services, url: str, *, entries: int, persons: int, kek: bytes) -> list[tuple[str, str]]:
-    """Write it; gives (pseudonym for `ml-brume`, subject) of some of the persons."""
+async def fill(
+    services: Services, url: str, *, entries: int, persons: int, kek: bytes, known: Sequence[Person] = ()
+) -> list[tuple[str, str]]:
+    """Write it, also about those already `known`; gives (pseudonym for `ml-brume`, subject) of some of the others."""
     now = services.clock()
-    crowd, keys = people(persons, LocalKek(kek), now=now)
+    drawn, keys = people(persons, LocalKek(kek), now=now)
+    crowd = [*known] * OFTEN + drawn
     draw = random.Random(1)  # noqa: S311  a plausible journal, the same each time
     written = _leaves(services, crowd, draw, start=now - PERIOD_MS, step=PERIOD_MS / entries)
     left = entries
@@ -98,13 +104,15 @@ async def fill(services: Services, url: str, *, entries: int, persons: int, kek:
         batch = [next(written) for _ in range(count)]
         await services.store.write(partial(_append, batch=batch))
         left -= count
-    names = [(secrets.token_urlsafe(24)[:36], "ml-brume", each.id, now) for each in crowd]
+    names = [(secrets.token_urlsafe(24)[:36], "ml-brume", each.id, now) for each in drawn]
     place = make_url(url)
     server = await asyncpg.connect(host=str(place.query["host"]), user=place.username, database=place.database)
-    standing = [(each.id, 1, each.count, "{}", "", "", None, now, None) for each in crowd]
+    standing = [(each.id, 1, each.count, "{}", "", "", None, now, None) for each in drawn]
     await server.copy_records_to_table("subject_key", records=keys, columns=_SUBJECT_KEY)
     await server.copy_records_to_table("consent_subject", records=standing, columns=_SUBJECT)
     await server.copy_records_to_table("consent_partner_subject", records=names, columns=_NAMED)
+    counts = [(each.id, each.count) for each in known]
+    await server.executemany("UPDATE consent_subject SET counter = $2 WHERE id = $1", counts)
     await server.execute("VACUUM (ANALYZE)")
     await server.close()
     return [(pseudonym, subject) for pseudonym, _, subject, _ in names[:: max(1, persons // 200)]]

@@ -3,18 +3,19 @@
     python -m bench.screens [--entries 1000000] [--people 100000] [--rounds 40] [--keep]
 
 `passerelle serve`, unchanged, with publisher, projector and inspection running; one client, one request at a time, on
-one kept connection, over HTTP. A page is asked for with other filters, persons or indices each time. `--keep` writes
-the table into bench/README.md. Refuses to count an answer that is not the page.
+one kept connection, over HTTP. A page is asked for with other filters, persons or indices each time (`visits.py`). The
+sandbox runs beside it and answers for the sources, which only a preview asks. `--keep` writes the table into
+bench/README.md. Refuses to count an answer that is not the page.
 """
 
 import argparse
 import asyncio
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -24,27 +25,24 @@ import yaml
 from bench import machine, report
 from bench.append import urls
 from bench.bed import NotMeasuredError
-from bench.console_log import fill, offers
+from bench.console_log import fill
 from bench.curve import maintain
+from bench.lives import BEFORE_MS, begin, callers, go_on, persons
+from bench.visits import Draw, Pages, visits
 from connectors import sandbox
-from consent.vault import SubjectId
-from gateway.console.filters import Filter
-from gateway.console.kinds import Scope, day_of
-from gateway.console.persons import Sought
 from gateway.database import open_database
 from gateway.processes import Processes, free_port
 from gateway.schema import migrate
-from gateway.services import Services, open_services
-from gateway.settings import Settings
-from gateway.web.cookies import NAME
-from gateway.web.visitor import Identity
+from gateway.serve import write_providers
+from gateway.services import Services, open_services, wall_clock
+from gateway.settings import PACKAGED_CATALOGUE, Settings
+from policies.catalogue import Catalogue, load
 
 TARGET_MS = 300
+_LIVES = 24
 _UNCOUNTED = 3  # the first requests of a page make connections and plans
 _HERE = Path(__file__).resolve().parent
 _BEGIN, _END = "<!-- screens -->", "<!-- /screens -->"
-
-Draw = Callable[[random.Random], str]
 
 
 def main() -> int:
@@ -67,41 +65,34 @@ def main() -> int:
 
 
 async def _measured(url: str, home: Path, given: argparse.Namespace) -> tuple[str, bool]:
-    port = free_port(0)
-    sources = home / "sources.yaml"
-    sources.write_text(yaml.safe_dump(sandbox.sources("http://127.0.0.1:9")), "utf-8")
+    ports = {name: free_port(0) for name in ("gateway", "sandbox")}
+    sources, providers = home / "sources.yaml", home / "providers.yaml"
+    address = f"http://127.0.0.1:{ports['sandbox']}"
+    sources.write_text(yaml.safe_dump(sandbox.sources(address)), "utf-8")
+    write_providers(providers, address)
     settings = Settings(
-        home=home, database_url=url, keys_database_url=url, sources=sources, port=port,
-        public_url=f"http://127.0.0.1:{port}",
+        home=home, database_url=url, keys_database_url=url, sources=sources, identity_providers=str(providers),
+        port=ports["gateway"], public_url=f"http://127.0.0.1:{ports['gateway']}",
     )  # fmt: skip
     async with open_database(url) as store:
         await migrate(store, store)
-    async with open_services(settings) as services:
-        names = await _prepared(services, url, given)
-        pages = await _pages(services, names)
-        owner = {
-            "dpo": _dpo("ml-brume"),
-            "consortium": _dpo("gi-brume", consortium=True),
-            "person": _person(names[0][1]),
-        }
-        secrets = {
-            name: await services.sessions.open(identity, now=services.clock(), agent="bench")
-            for name, identity in owner.items()
-        }
-        with Processes(settings, {"gateway": port}) as processes:
-            processes.start("gateway", "serve")
-            await processes.ready("gateway", "/livez")
-            rows = []
-            for (who, title), draw in pages.items():
-                before = machine.cpu_seconds(processes.ids()[0])
-                try:
-                    waits, size = await _timed(settings.public_url, secrets[who], draw, given.rounds)
-                except NotMeasuredError as error:
-                    print(f"not measured: {error}", flush=True)
-                    continue
-                cpu = (machine.cpu_seconds(processes.ids()[0]) - before) * 1e3 / (given.rounds + _UNCOUNTED)
-                rows.append((who, title, *waits, cpu, size))
-                print(rows[-1], flush=True)
+    rows = []
+    with Processes(settings, ports) as processes:
+        pages = await _prepared(settings, url, given)
+        processes.start("gateway", "serve")
+        processes.start("sandbox", "sandbox", "--port", str(ports["sandbox"]))
+        await processes.ready("gateway", "/livez")
+        await processes.ready("sandbox", "/")
+        for (who, title), draw in pages.items():
+            before = machine.cpu_seconds(processes.ids()[0])
+            try:
+                waits, size = await _timed(settings.public_url, draw, given.rounds)
+            except NotMeasuredError as error:
+                print(f"not measured: {title} ({who}): {error}", flush=True)
+                continue
+            cpu = (machine.cpu_seconds(processes.ids()[0]) - before) * 1e3 / (given.rounds + _UNCOUNTED)
+            rows.append((who, title, *waits, cpu, size))
+            print(rows[-1], flush=True)
     told = [
         (f"{title} ({who})", f"{p50:.0f}", f"{p95:.0f}", f"{most:.0f}", f"{cpu:.0f}", f"{size / 1000:.0f}")
         for who, title, p50, p95, most, cpu, size in rows
@@ -116,10 +107,28 @@ async def _measured(url: str, home: Path, given: argparse.Namespace) -> tuple[st
     return lead + report.markdown(heading, told), all(p95 <= TARGET_MS for _, _, _, p95, *_ in rows)
 
 
-async def _prepared(services: Services, url: str, given: argparse.Namespace) -> list[tuple[str, str]]:
-    began = time.monotonic()
-    names = await fill(services, url, entries=given.entries, persons=given.people, kek=services.keys.kek)
-    print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
+async def _prepared(settings: Settings, url: str, given: argparse.Namespace) -> Pages:
+    """People long ago, a long journal, what happens today; then which pages there are."""
+    long_ago = wall_clock() - BEFORE_MS
+    async with open_services(settings, clock=lambda: long_ago) as services:
+        previous, draft = await _versions(services, settings.home)
+        orgs = await callers(services)
+        lives = await begin(services, orgs, most=_LIVES)
+        known = await persons(services, lives)
+    async with open_services(settings) as services:
+        began = time.monotonic()
+        names = await fill(
+            services, url, entries=given.entries, persons=given.people, kek=services.keys.kek, known=known
+        )
+        print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
+        await _followed(services)
+        lives = await go_on(services, orgs, lives)
+        await _followed(services)
+        await maintain(url, "VACUUM (ANALYZE)", "CHECKPOINT")
+        return await visits(services, names, lives, draft, previous)
+
+
+async def _followed(services: Services) -> None:
     began = time.monotonic()
     await services.publisher.publish_once(services.clock())
     print(f"published in {time.monotonic() - began:.0f} s", flush=True)
@@ -127,94 +136,42 @@ async def _prepared(services: Services, url: str, given: argparse.Namespace) -> 
     added = await services.console.projector.catch_up()
     seconds = time.monotonic() - began
     print(f"followed {added:,} entries in {seconds:.0f} s ({added / seconds:,.0f}/s)", flush=True)
-    await maintain(url, "VACUUM (ANALYZE)", "CHECKPOINT")
-    return names
 
 
-async def _pages(services: Services, names: list[tuple[str, str]]) -> Mapping[tuple[str, str], Draw]:
-    """Each page by who asks for it: a filter of every kind, dense and rare, the first page and a late one."""
-    lines = offers(services)
-    today = day_of(services.clock())
-    kinds = list((await services.console.search.kinds()).values())
-    datasets = sorted({name for kind in kinds for name in kind.datasets})
-    reasons = sorted({name for kind in kinds for name in kind.reasons})
-    whole = Filter(since=today - 91, until=today)
-    agents = await services.console.search.actors(Scope("ml-brume"), whole, most=200)
-    last = await services.console.search.find(Scope(None), whole)
-    size = last.rows[0].index
-    searches = [
-        await services.console.persons.look(
-            _sought(name), scope=Scope(None), actor=_dpo("gi-brume", consortium=True).actor, organisation="gi-brume"
+async def _versions(services: Services, home: Path) -> tuple[str, str]:
+    """The packaged catalogue takes over from a narrower one, and a wider one is a draft: digests of these two."""
+    activations, now = services.activations, services.clock()
+    before, draft = _variant(home, "9/month"), _variant(home, "11/month")
+    await activations.first(before, now=now)
+    for each in (services.catalogue, draft):
+        await activations.register(each, now=now)
+    for actor, name in (("ab" * 16, "Camille Vernier"), ("cd" * 16, "Karim Belkacem")):
+        await activations.sign_by_session(
+            services.catalogue.digest, actor=actor, name=name, organisation="gi-brume", now=now
         )
-        for name, _ in names[:40]
-    ]
-
-    def query(**words: str) -> str:
-        return "/dpo/search?" + "&".join(f"{name}={value}" for name, value in words.items())
-
-    return {
-        ("consortium", "/dpo"): lambda _: "/dpo",
-        ("consortium", "search, no filter"): lambda _: "/dpo/search",
-        ("consortium", "search, far back"): lambda draw: query(after=str(draw.randrange(size // 4, size))),
-        ("consortium", "search, organisation and event"): lambda draw: query(
-            org=draw.choice(lines).org, type=draw.choice(["exchange.released", "authorisation.withdrawn"])
-        ),
-        ("consortium", "search, dataset and reason"): lambda draw: query(
-            dataset=draw.choice(datasets), reason=draw.choice(reasons)
-        ),
-        ("consortium", "search, one day"): lambda draw: query(**_day(today - draw.randrange(80))),
-        ("consortium", "search, batch job"): lambda _: query(actor="batch:nightly"),
-        ("consortium", "search, a person"): lambda draw: query(person=str(draw.choice(searches))),
-        ("dpo", "/dpo"): lambda _: "/dpo",
-        ("dpo", "search, no filter"): lambda _: "/dpo/search",
-        ("dpo", "search, refused"): lambda draw: query(decision="deny", reason=draw.choice(reasons)),
-        ("dpo", "search, an agent"): lambda draw: query(actor=draw.choice(agents)[0]),
-        ("consortium", "entry"): lambda draw: f"/dpo/entries/{draw.randrange(size)}",
-        ("consortium", "proof"): lambda draw: f"/dpo/entries/{draw.randrange(size)}/proof",
-        ("consortium", "integrity"): lambda _: "/dpo/integrity",
-        ("consortium", "consultations"): lambda _: "/dpo/consultations",
-        ("consortium", "export, before it is made"): lambda draw: "/dpo/export?org=" + draw.choice(lines).org,
-        **{("consortium", path): (lambda _, path=path: path) for path in _OTHERS},
-        **{("person", path): (lambda _, path=path: path) for path in _PERSON},
-    }
+    await activations.activate(services.catalogue.digest, now=now)
+    return before.digest, draft.digest
 
 
-_PERSON = ("/me", "/me/history", "/me/who", "/me/data", "/me/connections", "/me/rights")
-_OTHERS = ("/dpo/registers", "/dpo/rights", "/dpo/breach", "/dpo/watch", "/dpo/reconciliation", "/dpo/policies")
+def _variant(home: Path, frequency: str) -> Catalogue:
+    folder = home / frequency.partition("/")[0]
+    shutil.copytree(PACKAGED_CATALOGUE, folder)
+    file = folder / "iae-eligibilite-ft.yaml"
+    file.write_text(file.read_text("utf-8").replace("10/month", frequency), "utf-8")
+    return load(folder)
 
 
-def _sought(pseudonym: str) -> Sought:
-    return Sought(by="pseudonym", org="ml-brume", name=pseudonym)
-
-
-def _day(day: int) -> dict[str, str]:
-    one = Filter(since=day, until=day).address()
-    return {"since": one["since"], "until": one["until"]}
-
-
-def _dpo(organisation: str, *, consortium: bool = False) -> Identity:
-    return Identity(
-        role="dpo", actor=organisation.encode().hex().ljust(32, "0")[:32], owner=f"bench:{organisation}",
-        organisation=organisation, consortium=consortium, name="Camille Vernier", strong=True, provider="bench",
-    )  # fmt: skip
-
-
-def _person(subject: str) -> Identity:
-    return Identity(
-        role="beneficiary", actor="subject", owner=f"bench:{subject}", subject=SubjectId(subject), provider="bench"
-    )
-
-
-async def _timed(base: str, secret: str, draw: Draw, rounds: int) -> tuple[tuple[float, float, float], int]:
+async def _timed(base: str, draw: Draw, rounds: int) -> tuple[tuple[float, float, float], int]:
     chance, waits, size = random.Random(7), [], 0  # noqa: S311  the same pages each time
-    async with httpx.AsyncClient(base_url=base, cookies={NAME: secret}, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=base, headers={"Accept": "text/html, */*"}, timeout=60) as http:
         for number in range(rounds + _UNCOUNTED):
-            path = draw(chance)
+            visit = draw(chance)
+            cookie = "; ".join(f"{name}={value}" for name, value in visit.cookies.items())
             began = time.perf_counter()
-            answer = await http.get(path)
+            answer = await http.get(visit.path, headers={"Cookie": cookie} if cookie else {})
             waited = (time.perf_counter() - began) * 1e3
-            if answer.status_code != 200:
-                raise NotMeasuredError(f"{path}: {answer.status_code}")
+            if answer.status_code != visit.status:
+                raise NotMeasuredError(f"{visit.path}: {answer.status_code}")
             size = max(size, len(answer.content))
             if number >= _UNCOUNTED:
                 waits.append(waited)
