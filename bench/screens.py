@@ -22,6 +22,7 @@ import httpx
 import uvloop
 import yaml
 
+from audit.shards import turn_when_due
 from bench import machine, report
 from bench.append import urls
 from bench.bed import NotMeasuredError
@@ -116,6 +117,7 @@ async def _prepared(settings: Settings, url: str, given: argparse.Namespace) -> 
         lives = await begin(services, orgs, most=_LIVES)
         known = await persons(services, lives)
     async with open_services(settings) as services:
+        await turn_when_due(services.store, base=settings.origin, now=services.clock())
         began = time.monotonic()
         names = await fill(
             services, url, entries=given.entries, persons=given.people, kek=services.keys.kek, known=known
