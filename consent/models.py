@@ -19,6 +19,8 @@ metadata = MetaData(naming_convention=_CONVENTION)
 keys_metadata = MetaData(naming_convention=_CONVENTION)
 """Goes to the key store: another database, with a backup life of its own (erasure = losing a row of it)."""
 
+# Without rows numbered by SQLite (`sqlite_with_rowid`) a look-up by key walks one tree instead of two.
+
 # The hot row: read by each look-up and by the gate, written once per batch. Everything a decision needs stands
 # here ready to use; `identifiers` is a sealed copy of the unambiguous links, so that one decryption serves all.
 subject = Table(
@@ -33,6 +35,7 @@ subject = Table(
     Column("identifiers", LargeBinary, nullable=True),  # sealed JSON {kind: value}
     Column("created_at", BigInteger, nullable=False),
     Column("erased_at", BigInteger, nullable=True),
+    sqlite_with_rowid=False,
 )
 
 # Who may be found by what: one subject per strong identifier, on every replica.
@@ -75,6 +78,7 @@ partner_subject = Table(
     Column("subject", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "subject", "partner", unique=True),
+    sqlite_with_rowid=False,
 )
 
 # The partner's own references (a partner may hold two files about one person).
@@ -321,4 +325,5 @@ subject_key = Table(
     Column("wrapped", LargeBinary, nullable=False),
     Column("kek", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -16,4 +16,5 @@ def upgrade() -> None:
         sa.Column("kek", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_subject_key")),
+        sqlite_with_rowid=False,
     )

@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("pseudonym", name=op.f("pk_consent_partner_subject")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         op.f("ix_consent_partner_subject_subject_partner"),
@@ -162,6 +163,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_subject")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "oauth_partner",

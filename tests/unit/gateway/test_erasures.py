@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from audit.errors import KeyRefused, StoreUnavailable
 from audit.models import audit_seal
@@ -120,12 +121,15 @@ async def settle(place: Place) -> None:
     """What PostgreSQL does by itself within minutes: write everything down, drop the write-ahead log."""
     if not place.settings.main_url.startswith("postgres"):
         return
-    async with open_database(place.settings.main_url) as store:
+    url = sa.make_url(place.settings.main_url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")  # as patient as a checkpoint on a busy disk needs
+    async with engine.connect() as connection:
         for statement in (
             "ALTER SYSTEM SET wal_recycle = off", "SELECT pg_reload_conf()", "SELECT pg_switch_wal()",
             "CHECKPOINT", "SELECT pg_switch_wal()", "CHECKPOINT",
         ):  # fmt: skip
-            await store.read(lambda connection, text=statement: connection.exec_driver_sql(text) and None)
+            await connection.exec_driver_sql(statement)
+    await engine.dispose()
 
 
 async def test_nothing_of_the_key_is_left_in_any_file(place: Place, tmp_path: Path) -> None:
