@@ -47,7 +47,10 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "orientation.left_on": ("la fin de votre parcours", "the end of your path"),
     "orientation.created_on": ("la date d'enregistrement du parcours", "the date the path was recorded"),
     "ft_appointments.starts_at": ("la date de vos rendez-vous", "the date of your appointments"),
-    "ft_appointments.minutes": ("la durée de vos rendez-vous, en minutes", "the length of your appointments, in minutes"),
+    "ft_appointments.minutes": (
+        "la durée de vos rendez-vous, en minutes",
+        "the length of your appointments, in minutes",
+    ),
     "ft_appointments.status": ("l'état de vos rendez-vous", "the state of your appointments"),
     "ft_appointments.mode": ("si vos rendez-vous sont sur place ou non", "whether your appointments are on site"),
     "ft_appointments.place": ("le lieu de vos rendez-vous", "the place of your appointments"),
