@@ -39,6 +39,8 @@ _REMOVED = 1_000
 _REMEMBERED = 20_000  # decisions whose release may still come
 _PAUSE = 1.0
 _MOMENT = 0.25
+_GIVE_WAY = 100
+_LONGEST = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -74,14 +76,18 @@ class Projector:
         self._decided: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     async def run(self) -> None:
-        """Follow until cancelled; at most a twentieth of the time, in pieces no request waits long for."""
-        loop, failing = asyncio.get_running_loop(), ""
+        """Follow until cancelled; at most a twentieth of the time, in pieces no request waits long for.
+
+        Much less of it while others are kept waiting: how late the loop comes back from a pause tells.
+        """
+        loop, failing, late = asyncio.get_running_loop(), "", 0.0
         while True:
             began, pause = loop.time(), _PAUSE
             try:
                 if added := await self.step(_PIECE):
                     # not at each entry that comes: what a step costs beside its entries is shared by those of a moment
-                    pause = max(_REST * (loop.time() - began), _MOMENT if added < _PIECE else 0.0)
+                    rest = max(_REST * (loop.time() - began), min(_GIVE_WAY * late, _LONGEST))
+                    pause = max(rest, _MOMENT if added < _PIECE else 0.0)
                 else:
                     await self.clear()
                 failing = ""
@@ -90,7 +96,9 @@ class Projector:
                 if code != failing:
                     _log.error("the search of the console is not up to date: %s", code)
                 failing = code
+            due = loop.time() + pause
             await asyncio.sleep(pause)
+            late = loop.time() - due
 
     async def catch_up(self) -> int:
         """Go on to the end of the journal; gives how many entries were added."""
