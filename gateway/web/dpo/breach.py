@@ -4,8 +4,6 @@ Counts are shown; the persons, as the institution's own pseudonyms, leave as a f
 journaled before. The drafts say what the journal knows and leave blank what it cannot.
 """
 
-import csv
-import io
 import re
 from datetime import date, datetime, time
 from typing import Any
@@ -24,6 +22,7 @@ from gateway.web.dpo.page import note_view, scope_of, show
 from gateway.web.moments import PARIS
 from gateway.web.page import form_of, page
 from gateway.web.problems import PageProblem
+from gateway.web.sheet import sheet
 from gateway.web.templates import headers, render
 from gateway.web.visitor import Visitor
 
@@ -100,14 +99,12 @@ async def post_persons(request: Request, visitor: Visitor) -> Response:
     measured, _ = await _measure(request, visitor, _given(sent, services.clock()))
     if measured is None:
         raise PageProblem("form_unreadable")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["pseudonym", "releases", "first", "last", "fields"])
+    lines: list[list[object]] = [["pseudonym", "releases", "first", "last", "fields"]]
     for each in sorted(measured.persons.values(), key=lambda one: one.pseudonym or ""):
         days = [date_of(day_of(at)).isoformat() for at in (each.first, each.last)]
-        writer.writerow([each.pseudonym or "", each.releases, *days, " ".join(sorted(each.fields))])
+        lines.append([each.pseudonym or "", each.releases, *days, " ".join(sorted(each.fields))])
     name = {**headers(), "Content-Disposition": 'attachment; filename="persons.csv"'}
-    return Response(out.getvalue().encode("utf-8-sig"), headers=name, media_type="text/csv")
+    return Response(sheet(lines), headers=name, media_type="text/csv")
 
 
 def _given(query: Any, now: int) -> dict[str, str]:

@@ -4,8 +4,6 @@ A DPO sees the activities their institution takes part in, the consortium's DPO 
 person: nothing is journaled.
 """
 
-import csv
-import io
 import json
 from typing import Any
 
@@ -19,14 +17,13 @@ from gateway.web.dpo import telling
 from gateway.web.dpo.page import scope_of, show
 from gateway.web.page import page
 from gateway.web.problems import PageProblem
+from gateway.web.sheet import sheet
 from gateway.web.templates import headers, render
 from gateway.web.view import view_of
 from gateway.web.visitor import Visitor
 from policies.catalogue import Catalogue
 from policies.difference import difference, widens
 from policies.register import register, rows
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @page(role="dpo")
@@ -65,11 +62,9 @@ async def get_csv(request: Request, visitor: Visitor) -> Response:
     """A line per field, for a spreadsheet."""
     _, found = await _register(request, visitor)
     lines = list(rows(found, view_of(request).lang))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(lines[0]) if lines else ["exchange"], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows([{name: _cell(text) for name, text in line.items()} for line in lines])
-    return _download(out.getvalue().encode("utf-8-sig"), "text/csv", f"register-{found['catalogue'][:12]}.csv")
+    heading = list(lines[0]) if lines else ["exchange"]
+    written = sheet([heading, *([line[name] for name in heading] for line in lines)])
+    return _download(written, "text/csv", f"register-{found['catalogue'][:12]}.csv")
 
 
 @page(role="dpo")
@@ -115,11 +110,6 @@ def _concerns(exchange: str, organisation: str | None, *catalogues: Catalogue) -
         return True
     known = [one.counted[exchange] for one in catalogues if exchange in one.counted]
     return any(organisation in {each.controller, each.source, *each.recipients} for each in known)
-
-
-def _cell(text: str) -> str:
-    """A cell no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _download(content: bytes, kind: str, name: str) -> Response:

@@ -1,4 +1,4 @@
-"""My data: a page to read, a PDF to print, JSON to carry elsewhere; none of it is kept by anybody on the way."""
+"""My data: a page to read, a PDF to print, JSON to carry elsewhere, a table of accesses; none is kept on the way."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from gateway.web.view import view_of
 from gateway.web.visitor import Visitor
 
 _NAMES = {"fr": "mes-informations", "en": "my-information"}
+_TABLES = {"fr": "qui-a-vu", "en": "who-has-seen"}
 
 
 @page(role="beneficiary")
@@ -43,6 +44,18 @@ async def get_data_json(request: Request, visitor: Visitor) -> Response:
     now, actor = services.clock(), tag_of(visitor)
     content = await holdings.as_json(services, subject_of(visitor), actor=actor, now=now)
     return _file(content, "application/json", f"{_NAMES[view_of(request).lang]}.json")
+
+
+@page(role="beneficiary")
+async def get_data_csv(request: Request, visitor: Visitor) -> Response:
+    """Who has seen what, for a spreadsheet."""
+    if from_elsewhere(request):
+        return see("/me/data")
+    services: Services = request.scope["services"]
+    lang = view_of(request).lang
+    now, actor = services.clock(), tag_of(visitor)
+    content = await holdings.as_csv(services, subject_of(visitor), lang=lang, actor=actor, now=now)
+    return _file(content, "text/csv; charset=utf-8", f"{_TABLES[lang]}.csv")
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:

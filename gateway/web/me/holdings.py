@@ -18,6 +18,7 @@ from gateway.archive.labels import KINDS
 from gateway.archive.story import tell
 from gateway.archive.told import Teller
 from gateway.services import Services
+from gateway.web.me import table
 from gateway.web.me.phrases import Said, party_said
 from policies.catalogue import Catalogue
 
@@ -96,6 +97,12 @@ async def as_json(services: Services, subject: SubjectId, *, actor: str | None, 
     """The archive for another system (GDPR 15-3, 20-1); its form is bound by `gateway/archive/schema.json`."""
     content = await _content(services, subject, actor=actor, now=now)
     return json.dumps(content, ensure_ascii=False, indent=1).encode()
+
+
+async def as_csv(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:
+    """The accesses of the archive, for a spreadsheet; the reading is noted as for the whole of it."""
+    content = await _content(services, subject, actor=actor, now=now)
+    return await asyncio.to_thread(table.table, content, services.catalogue, lang)
 
 
 async def _content(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _TOGETHER = 40
 _SKEW_MS = 600_000
 """How far an entry's own time may stand from its neighbours' (the journal allows half of it)."""
 
-_OUTCOMES = frozenset({"exchange.released", "exchange.undelivered"})
+OUTCOMES = frozenset({"exchange.released", "exchange.undelivered"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ async def accesses(
             entry = line.entry
             if asked.since is not None and entry["time"] < asked.since - _SKEW_MS:
                 return Found(accesses=tuple(found), before=None)
-            if entry["type"] in _OUTCOMES:
+            if entry["type"] in OUTCOMES:
                 outcomes[entry["ref"]] = line
             elif entry["type"] == "exchange.decided":
                 came = outcomes.pop(entry["ref"], None)
@@ -217,7 +217,7 @@ def _read(connection: Connection, key: PersonKey, numbers: Iterable[int]) -> lis
 def _outcomes(connection: Connection, key: PersonKey, start: int, count: int) -> dict[str, Line]:
     """What came of exchanges whose outcome stands just above this page, on the one before."""
     above = _read(connection, key, range(start, min(count, start + _TOGETHER)))
-    return {each.entry["ref"]: each for each in above if each.entry["type"] in _OUTCOMES}
+    return {each.entry["ref"]: each for each in above if each.entry["type"] in OUTCOMES}
 
 
 def _access(decided: Line, came: Line | None, key: PersonKey) -> Access:

@@ -40,6 +40,7 @@ def me_routes() -> list[Route]:
         Route("/me/data", data_pages.get_data, methods=_GET),
         Route("/me/data.pdf", data_pages.get_data_pdf, methods=_GET),
         Route("/me/data.json", data_pages.get_data_json, methods=_GET),
+        Route("/me/data.csv", data_pages.get_data_csv, methods=_GET),
         Route("/me/rights", asking_pages.get_rights, methods=_GET),
         Route("/me/rights/new", asking_pages.get_new, methods=_GET),
         Route("/me/rights/new", asking_pages.post_new, methods=_POST),

@@ -306,7 +306,9 @@ async def test_history_filters_and_pages(full: Life) -> None:
 async def test_downloads_are_files_for_the_person_alone(full: Life) -> None:
     """Rule: saved, not shown, not kept on the way; each is an entry of the journal."""
     me = await visit(full)
-    for path, kind in (("/me/data.pdf", "application/pdf"), ("/me/data.json", "application/json")):
+    for path, kind in (
+        ("/me/data.pdf", "application/pdf"), ("/me/data.json", "application/json"), ("/me/data.csv", "text/csv"),
+    ):  # fmt: skip
         answer = await me.get(path)
         assert answer.headers["content-type"].startswith(kind)
         assert answer.headers["content-disposition"].startswith("attachment")
@@ -328,7 +330,12 @@ async def test_another_site_has_nothing_fetched_or_written(full: Life) -> None:
     """Rule: a link from elsewhere to a download or a preview leads to the page before it; no entry, no call."""
     me = await visit(full)
     size = await full.bed.size()
-    for path in ("/me/data.pdf", "/me/data.json", f"/me/who/preview?authorisation={full.ids['ml-brume']}"):
+    for path in (
+        "/me/data.pdf",
+        "/me/data.json",
+        "/me/data.csv",
+        f"/me/who/preview?authorisation={full.ids['ml-brume']}",
+    ):
         answer = await me._sent("GET", path, headers={"sec-fetch-site": "cross-site"})
         assert answer.status_code == (200 if "preview" in path else 303)
         assert "2026-" not in answer.text
