@@ -3,6 +3,7 @@
 In English, as everything for developers. The guides are the files of `docs/`, unchanged.
 """
 
+import asyncio
 import importlib.util
 import re
 from functools import cache
@@ -72,10 +73,7 @@ async def get_guides(request: Request) -> Response:
 
 async def get_people(request: Request) -> Response:
     """The fictional people of the sandbox: one per situation."""
-    people = [
-        (name, f"{one.given_names[0]} {one.family_name}", one.summary["en"])
-        for name, one in sorted(load_people().items())
-    ]
+    people = await asyncio.to_thread(_people)  # reading and checking their files takes most of a second, once
     return render(request, "docs/people.html", people=people, shelves=_shelves())
 
 
@@ -122,6 +120,15 @@ def _shelves() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
             ),
         )
         for shelf in SHELVES
+    )
+
+
+@cache
+def _people() -> tuple[tuple[str, str, str], ...]:
+    """Identifier, name and situation of each."""
+    return tuple(
+        (name, f"{one.given_names[0]} {one.family_name}", one.summary["en"])
+        for name, one in sorted(load_people().items())
     )
 
 

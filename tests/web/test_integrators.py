@@ -5,7 +5,8 @@ import re
 import httpx
 import pytest
 
-from gateway.web.integrators import ROOT, SHELVES
+from connectors.sandbox.people import load as load_people
+from gateway.web.integrators import ROOT, SHELVES, _people
 from tests.web.conftest import Portal
 from tests.web.measure import check, violations
 
@@ -60,6 +61,15 @@ async def test_an_error_is_a_page_for_a_browser_and_text_for_a_program(portal: P
         assert page.headers["content-type"].startswith("text/html")
         for path in ("/errors/nothing", "/docs/guides/how-to/nothing", "/docs/guides/secret/x", "/docs/ui/x.js"):
             assert (await http.get(path)).status_code == 404
+
+
+async def test_the_people_of_the_sandbox_are_read_once(portal: Portal) -> None:
+    """Their files are checked for the first reader; each of them is on the page for everybody."""
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        first, second = [(await http.get("/docs/people")).text for _ in range(2)]
+    assert [name for name in load_people() if f"<code>{name}</code>" not in first] == []
+    assert first == second
+    assert _people.cache_info().misses == 1
 
 
 async def test_guides_have_no_violation_when_wide(portal: Portal) -> None:
