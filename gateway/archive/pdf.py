@@ -4,26 +4,27 @@ reportlab writes no structure tree: the page is the rendering for screen readers
 """
 
 import io
-from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from gateway.archive.blocks import Block, Card, Heading, Items, Story, Text
 
-_INK, _SOFT, _LINE = "#1b1b1f", "#55565f", "#c9cad3"
+_LINE = "#c9cad3"
 _WIDTH, _TOGETHER = 90, 16  # characters of a line; lines of a card that is not cut in two
 
 
 def render(story: Story) -> bytes:
-    """Write the document."""
-    import reportlab
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
+    """Write the document. It takes a while: not on the event loop."""
+    from gateway.archive.paragraphs import setting
+
+    with setting():
+        return _written(story)
+
+
+def _written(story: Story) -> bytes:
     from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate
 
-    fonts = Path(reportlab.__file__).parent / "fonts"
-    pdfmetrics.registerFont(TTFont("Vera", fonts / "Vera.ttf"))
-    pdfmetrics.registerFont(TTFont("Vera-Bold", fonts / "VeraBd.ttf"))
+    from gateway.archive.paragraphs import paragraph
+
     out = io.BytesIO()
     width, height, margin = 595.28, 841.89, 56.7
     document = BaseDocTemplate(
@@ -34,65 +35,41 @@ def render(story: Story) -> bytes:
     frame = Frame(margin, margin, width - 2 * margin, height - 2 * margin, id="text", showBoundary=0)
     document.addPageTemplates(PageTemplate(id="page", frames=[frame], onPage=_foot))
     document.afterFlowable = lambda flowable: _outline(document, flowable)
-    styles = _styles()
-    flow: list[Any] = [_paragraph(story.title, styles["title"])]
+    flow: list[Any] = [paragraph(story.title, "title")]
     for block in story.blocks:
-        flow += _block(block, styles)
+        flow += _block(block)
     document.build(flow)
     return out.getvalue()
 
 
-def _styles() -> dict[str, Any]:
-    from reportlab.lib.styles import ParagraphStyle
+def _block(block: Block) -> list[Any]:
+    from gateway.archive.paragraphs import paragraph
 
-    base = ParagraphStyle("text", fontName="Vera", fontSize=9.5, leading=14, textColor=_INK, spaceAfter=6)
-
-    def style(name: str, **values: Any) -> Any:
-        return ParagraphStyle(name, parent=base, **values)
-
-    return {
-        "text": base,
-        "title": style("title", fontName="Vera-Bold", fontSize=20, leading=26, spaceAfter=10),
-        "heading": style("heading", fontName="Vera-Bold", fontSize=13, leading=18, spaceBefore=16, keepWithNext=1),
-        "card": style("card", fontName="Vera-Bold", spaceAfter=1, keepWithNext=1),
-        "fact": style("fact", spaceAfter=1),
-        "more": style("more", fontSize=7.5, leading=10.5, textColor=_SOFT, spaceAfter=0, wordWrap="CJK"),
-        "item": style("item", leftIndent=12, bulletIndent=2, spaceAfter=2),
-    }
-
-
-def _block(block: Block, styles: dict[str, Any]) -> list[Any]:
     match block:
         case Heading():
-            return [_paragraph(block.text, styles["heading"])]
+            return [paragraph(block.text, "heading")]
         case Text():
-            return [_paragraph(block.text, styles["text"])]
+            return [paragraph(block.text, "text")]
         case Items():
-            return [_paragraph(item, styles["item"], bullet="•") for item in block.items]
+            return [paragraph(item, "item", bullet="•") for item in block.items]
         case Card():
-            return _card(block, styles)
+            return _card(block)
 
 
-def _card(card: Card, styles: dict[str, Any]) -> list[Any]:
+def _card(card: Card) -> list[Any]:
     from reportlab.platypus import HRFlowable, KeepTogether
+
+    from gateway.archive.paragraphs import paragraph
 
     rule = HRFlowable(width="100%", thickness=0.5, color=_LINE, spaceBefore=5, spaceAfter=5)
     rule.keepWithNext = 1
-    lines = [rule, _paragraph(card.title, styles["card"])]
-    lines += [_paragraph(card.text, styles["fact"])] if card.text else []
-    lines += [_paragraph(text, styles["fact"], name=name) for name, text in card.facts]
+    lines = [rule, paragraph(card.title, "card")]
+    lines += [paragraph(card.text, "fact")] if card.text else []
+    lines += [paragraph(text, "fact", name=name) for name, text in card.facts]
     more = " · ".join(f"{name} : {text}" for name, text in card.more)
-    lines += [_paragraph(more.replace("\n", ", "), styles["more"])] if more else []
+    lines += [paragraph(more.replace("\n", ", "), "more")] if more else []
     height = sum(1 + text.count("\n") + len(text) // _WIDTH for _, text in (*card.facts, *card.more))
     return lines if height > _TOGETHER else [KeepTogether(lines)]
-
-
-def _paragraph(text: str, style: Any, *, name: str = "", bullet: str | None = None) -> Any:
-    from reportlab.platypus import Paragraph
-
-    colon = "<br/>" if "\n" in text else ""
-    lead = f'<font color="{_SOFT}">{escape(name)} : </font>{colon}' if name else ""
-    return Paragraph(lead + escape(text).replace("\n", "<br/>"), style, bulletText=bullet)
 
 
 def _outline(document: Any, flowable: Any) -> None:

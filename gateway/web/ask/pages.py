@@ -4,6 +4,8 @@ Each form answers with 303 to the receipt, which shows what is recorded: sending
 give one result. Leaving the page is no answer. Nothing is ticked for the person.
 """
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -170,7 +172,7 @@ async def pdf_of(request: Request, services: Services, record: Record, *, now: i
         raise PageProblem("not_found")
     shown = await screen(services, record, now=now)
     place = services.pages.place.name
-    content = receipts.as_pdf(record, shown, outcome=outcome.title, lang=lang, place=place)
+    content = await asyncio.to_thread(receipts.as_pdf, record, shown, outcome=outcome.title, lang=lang, place=place)
     return _file(content, "application/pdf", f"{NAMES[lang]}.pdf")
 
 

@@ -4,6 +4,7 @@ What is shown is journaled before; the archive of a person needs a second factor
 a file here. Refuses what the register refuses, in words.
 """
 
+import asyncio
 from collections.abc import Awaitable
 
 from starlette.requests import Request
@@ -119,7 +120,8 @@ async def get_archive(request: Request, visitor: Visitor) -> Response:
     )
     name = f"reponse-{found.request.id[:8]}.zip"
     sent = {**headers(), "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(pack(content, proof, Teller(services.catalogue)), headers=sent, media_type="application/zip")
+    packed = await asyncio.to_thread(pack, content, proof, Teller(services.catalogue))
+    return Response(packed, headers=sent, media_type="application/zip")
 
 
 @page(role="dpo")

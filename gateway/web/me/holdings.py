@@ -89,8 +89,8 @@ def passed(catalogue: Catalogue) -> tuple[Passed, ...]:
 async def as_pdf(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:
     """The archive to print; written beside the loop, as it takes a while."""
     content = await _content(services, subject, actor=actor, now=now)
-    story = tell(content, Teller(services.catalogue), lang)
-    return await asyncio.to_thread(pdf.render, story)
+    teller = Teller(services.catalogue)
+    return await asyncio.to_thread(lambda: pdf.render(tell(content, teller, lang)))
 
 
 async def as_json(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> bytes:

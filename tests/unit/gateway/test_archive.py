@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,44 @@ def test_an_empty_life_is_told() -> None:
         story = tell(content, Teller(CATALOGUE), lang)
         assert nobody in page.render(story, other=("x.html", "x"))
         assert pdf.render(story).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mission locale de la Brume", "le 3 mars à 18\u00a0h\u00a005", "a & b < c > d", "&amp; <b>x</b>",
+        " deux  blancs ", "une ligne\nune autre", "une\n\ntrois", "long " * 60, "x" * 300, "a\u2009b", "", "tab\there",
+    ],
+)  # fmt: skip
+def test_a_paragraph_is_what_its_markup_would_be(text: str) -> None:
+    """Rule: set without a parser or with it, the same lines of the same words, whatever the text holds."""
+    from reportlab.platypus import Paragraph
+
+    from gateway.archive.paragraphs import _STYLES, _markup, paragraph, setting
+
+    def lines(made: Any) -> list[Any]:
+        size = [made.wrap(width, 800) for width in (480, 200, 480)]
+        words = [vars(each).get("words") if hasattr(each, "words") else each for each in made.blPara.lines]
+        return [*size, [[(w.text, w.fontName, w.fontSize, w.textColor) if hasattr(w, "text") else w for w in each]
+                        for each in words]]  # fmt: skip
+
+    with setting():
+        for style in _STYLES:
+            for name in ("", "Qui", "Q & R"):
+                markup = Paragraph(_markup(text, name), _STYLES[style])
+                assert lines(paragraph(text, style, name=name)) == lines(markup)
+
+
+def test_documents_written_at_the_same_time_are_the_same() -> None:
+    """Rule: threads that write at once disturb nobody's letters; no word is kept afterwards."""
+    from gateway.archive.paragraphs import _fonts
+
+    cards = tuple(Card(f"N° {n} é à ç", "Où ça, été ?", (("Qui", "une œuvre"),)) for n in range(40))
+    story = Story(lang="fr", title="Été", blocks=(Heading("a", "À lire"), *cards))
+    alone = pdf.render(story)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(pdf.render, [story] * 8)) == {alone}
+    assert [font.widths for font in _fonts()] == [{}, {}]
 
 
 def test_the_hour_is_the_one_of_paris() -> None:
