@@ -21,6 +21,7 @@ from gateway.problem_table import PROBLEMS
 from gateway.services import Services
 from gateway.web.ask.landing import VISIT
 from gateway.web.cookies import NAME
+from gateway.web.dpo.policies import SIZES
 from gateway.web.integrators import ROOT, SHELVES
 from gateway.web.me.asking import OFFERS
 from gateway.web.visitor import Identity, Role
@@ -137,7 +138,7 @@ async def _oversight(services: Services, lives: Sequence[Life], draft: str, prev
         ("consortium", "draft"): ask(f"/dpo/policies/{draft}"),
         **{
             ("consortium", f"draft, replayed over {last:,} decisions"): ask(f"/dpo/policies/{draft}?last={last}")
-            for last in (100, 1_000, 10_000)
+            for last in SIZES
         },
         ("consortium", "rights request"): ask(right),
         ("consortium", "rights request, letter"): ask(lambda draw: f"{right(draw)}/letter"),

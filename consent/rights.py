@@ -157,6 +157,11 @@ class Rights:
             raise RightUnknown("no such request")
         return found[0]
 
+    async def these(self, ids: Sequence[str]) -> tuple[RightsRequest, ...]:
+        """Those of a list, in its order; whichever nobody knows is left out."""
+        found = {each.id: each for each in await self._listed(table.c.id.in_(ids))}
+        return tuple(found[id_] for id_ in ids if id_ in found)
+
     async def of(self, subject: SubjectId) -> tuple[RightsRequest, ...]:
         """All that one person asked, oldest first."""
         return await self._listed(table.c.subject == subject)

@@ -27,7 +27,7 @@ from gateway.oauth.models import partner as partners
 from gateway.services import Services
 
 MOST = 20_000
-_CHUNK = 500  # releases read in one go: others have their turn in between
+_CHUNK = 1_000  # releases read in one go: others have their turn in between
 HOURS_MS = 72 * 3_600_000  # GDPR 33-1
 
 
@@ -39,12 +39,12 @@ class RadiusTooWide(Exception):  # noqa: N818  the page says so
 
 @dataclass(slots=True)
 class Person:
-    """One person in the radius; `pseudonym` is the asking institution's, None where it knows none."""
+    """One person in the radius; `pseudonym` is the asking institution's (`add_pseudonyms`), None where it has none."""
 
-    pseudonym: str | None
+    first: int
+    last: int
     releases: int = 0
-    first: int = 0
-    last: int = 0
+    pseudonym: str | None = None
     fields: set[str] = field(default_factory=set)
 
 
@@ -66,21 +66,44 @@ class Radius:
     purposes: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Releases of the same fields to one recipient for one purpose: there are few of these, however many releases."""
+
+    releases: int = 0
+    subjects: set[str] = field(default_factory=set)
+
+
+_Groups = dict[tuple[str, str, tuple[str, ...]], _Alike]
+
+
 async def radius(services: Services, scope: Scope, wanted: Filter) -> Radius:
     """Measure it; `wanted` names the partner or the actor, and the days. Raises `RadiusTooWide`."""
     found = await services.console.search.positions(scope, wanted, most=MOST)
     if found is None:
         raise RadiusTooWide("narrow the period")
-    made = Radius()
+    made, groups = Radius(), _Groups()
     for start in range(0, len(found), _CHUNK):
         some = found[start : start + _CHUNK]
-        for entry, subject in await services.store.read(partial(_released, positions=some)):
-            _count(made, services, entry, subject)
+        leaves, subjects = await services.store.read(partial(_released, positions=some))
+        for position, leaf in leaves:
+            _count(made, groups, orjson.loads(leaf), subjects.get(position))
         await asyncio.sleep(0)
-    names = await services.store.read(partial(_pseudonyms, org=scope.organisation, subjects=list(made.persons)))
-    for subject, person in made.persons.items():
-        person.pseudonym = names.get(subject)
+    for (org, purpose, fields), alike in groups.items():
+        _add(made, services, alike, org=org, purpose=purpose, fields=fields)
     return made
+
+
+async def add_pseudonyms(services: Services, scope: Scope, found: Radius) -> None:
+    """The names the asking institution knows the persons by; the consortium's DPO knows nobody by a name."""
+    if scope.organisation is None:
+        return
+    persons = list(found.persons)
+    for start in range(0, len(persons), _CHUNK):
+        some = persons[start : start + _CHUNK]
+        for subject, pseudonym in await services.store.read(partial(_named, org=scope.organisation, subjects=some)):
+            found.persons[subject].pseudonym = pseudonym
+        await asyncio.sleep(0)
 
 
 async def holder_of(services: Services, thumbprint: str) -> str | None:
@@ -93,55 +116,58 @@ async def holder_of(services: Services, thumbprint: str) -> str | None:
     return None
 
 
-def _released(connection: Connection, positions: Sequence[int]) -> list[tuple[dict[str, Any], str | None]]:
-    """Each release, and whom it was about."""
-    entries = _entries(connection, positions)
-    subjects = _subjects(connection, [entry["ref"] for entry in entries])
-    return [(entry, subjects.get(entry["ref"])) for entry in entries]
+def _released(connection: Connection, positions: Sequence[int]) -> tuple[Sequence[Any], dict[int, str]]:
+    """The releases as written, and by position whom each was about: its decision names the authorisation."""
+    chosen, decided = given(connection, positions, sa.BigInteger()), line.alias("decided")
+    written = sa.select(audit_entry.c.index, audit_entry.c.leaf).join(chosen, chosen.c.value == audit_entry.c.index)
+    about = sa.select(line.c.index, authorisation.c.subject).join(chosen, chosen.c.value == line.c.index)
+    about = about.join(decided, decided.c.ref == line.c.ref)
+    about = about.join(authorisation, authorisation.c.id == decided.c.authorisation)
+    leaves = connection.execute(written.order_by(audit_entry.c.index)).all()
+    return leaves, {row[0]: row[1] for row in connection.execute(about.order_by(line.c.index))}
 
 
-def _entries(connection: Connection, positions: Sequence[int]) -> list[dict[str, Any]]:
-    chosen = given(connection, positions, sa.BigInteger())
-    query = sa.select(audit_entry.c.leaf).join(chosen, chosen.c.value == audit_entry.c.index)
-    return [orjson.loads(leaf) for leaf in connection.execute(query.order_by(audit_entry.c.index)).scalars()]
-
-
-def _subjects(connection: Connection, refs: Sequence[str]) -> dict[str, str]:
-    """Whom each exchange was about: its decision names the authorisation."""
-    chosen = given(connection, refs, sa.String())
-    query = sa.select(line.c.ref, authorisation.c.subject).join(chosen, chosen.c.value == line.c.ref)
-    query = query.join(authorisation, authorisation.c.id == line.c.authorisation)
-    return {row[0]: row[1] for row in connection.execute(query.order_by(line.c.ref))}
-
-
-def _pseudonyms(connection: Connection, org: str | None, subjects: Sequence[str]) -> Mapping[str, str]:
-    if org is None:
-        return {}
+def _named(connection: Connection, org: str, subjects: Sequence[str]) -> Sequence[Any]:
     chosen = given(connection, subjects, sa.String())
     query = sa.select(partner_subject.c.subject, partner_subject.c.pseudonym)
     query = query.join(chosen, chosen.c.value == partner_subject.c.subject).where(partner_subject.c.partner == org)
-    return {row[0]: row[1] for row in connection.execute(query.order_by(partner_subject.c.pseudonym))}
+    return connection.execute(query.order_by(partner_subject.c.pseudonym)).all()
 
 
-def _count(made: Radius, services: Services, entry: Mapping[str, Any], subject: str | None) -> None:
-    at, org, fields = entry["time"], entry["org"], sorted(entry.get("commits", ()))
+def _count(made: Radius, groups: _Groups, entry: Mapping[str, Any], subject: str | None) -> None:
+    """One release: what is its own. The rest is told of all that are alike."""
+    at = entry["time"]
     made.releases += 1
     made.first, made.last = min(at, made.first or at), max(at, made.last or at)
-    made.fields.update(fields)
-    made.purposes[entry["purpose"]] += 1
-    sources = {_source(services, org, entry["purpose"], name) for name in fields} - {""}
+    key = entry["org"], entry["purpose"], tuple(entry.get("commits", ()))
+    alike = groups.get(key)
+    if alike is None:
+        alike = groups[key] = _Alike()
+    alike.releases += 1
     if subject is None:
         made.unattributed += 1
         return
-    person = made.persons.setdefault(subject, Person(None, first=at))
+    alike.subjects.add(subject)
+    person = made.persons.get(subject)
+    if person is None:
+        person = made.persons[subject] = Person(first=at, last=at)
     person.releases += 1
     person.first, person.last = min(person.first, at), max(person.last, at)
-    person.fields.update(fields)
+
+
+def _add(made: Radius, services: Services, alike: _Alike, *, org: str, purpose: str, fields: tuple[str, ...]) -> None:
+    made.purposes[purpose] += alike.releases
     for name in fields:
-        made.touched.setdefault(name, set()).add(subject)
-    made.recipients.setdefault(org, set()).add(subject)
-    for source in sources:
-        made.sources.setdefault(source, set()).add(subject)
+        made.fields[name] += alike.releases
+    if not alike.subjects:
+        return
+    for subject in alike.subjects:
+        made.persons[subject].fields.update(fields)
+    made.recipients.setdefault(org, set()).update(alike.subjects)
+    for name in fields:
+        made.touched.setdefault(name, set()).update(alike.subjects)
+    for source in {_source(services, org, purpose, name) for name in fields} - {""}:
+        made.sources.setdefault(source, set()).update(alike.subjects)
 
 
 def _source(services: Services, org: str, purpose: str, name: str) -> str:

@@ -65,11 +65,12 @@ async def cases(services: Services, org: str | None, *, closed: bool = False) ->
 
 async def case(services: Services, org: str | None, id_: str) -> Case:
     """One of them; raises `RightUnknown` for those of others too."""
-    query = sa.select(right.c.id).where(right.c.id == id_, _seen(org))
-    if await services.store.read(lambda connection: connection.execute(query).scalar()) is None:
+    query = sa.select(right.c.id).where(right.c.id == id_, _seen(org)).order_by(right.c.id)
+    ids = await services.store.read(lambda connection: list(connection.execute(query).scalars()))
+    found = await _cases(services, org, ids)
+    if not found:
         raise RightUnknown("no such request")
-    (found,) = await _cases(services, org, [id_])
-    return found
+    return found[0]
 
 
 async def note_stage(services: Services, found: Case, stage: str, *, hand: Hand, now: int) -> None:
@@ -98,7 +99,7 @@ def _seen(org: str | None) -> sa.ColumnElement[bool]:
 
 
 async def _cases(services: Services, org: str | None, ids: Sequence[str]) -> list[Case]:
-    requests = [await services.rights.get(id_) for id_ in ids]
+    requests = await services.rights.these(ids)
 
     def read(connection: Connection) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
         noted: dict[str, dict[str, int]] = {}

@@ -4,6 +4,7 @@ Counts are shown; the persons, as the institution's own pseudonyms, leave as a f
 journaled before. The drafts say what the journal knows and leave blank what it cannot.
 """
 
+import asyncio
 import re
 from datetime import date, datetime, time
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from gateway.archive.labels import FIELDS
 from gateway.console.filters import Filter
 from gateway.console.kinds import date_of, day_of, number_of
-from gateway.oversight.breach import HOURS_MS, Radius, RadiusTooWide, holder_of, radius
+from gateway.oversight.breach import HOURS_MS, Radius, RadiusTooWide, add_pseudonyms, holder_of, radius
 from gateway.services import Services
 from gateway.web import moments
 from gateway.web.dpo import telling
@@ -95,16 +96,22 @@ async def post_persons(request: Request, visitor: Visitor) -> Response:
     if not visitor.strong:
         raise PageProblem("strong_needed")
     form = form_of(request)
-    sent = {name: form[name] for name in ("what", "since", "until", "known", "partner")}
-    measured, _ = await _measure(request, visitor, _given(sent, services.clock()))
+    asked = {name: form[name] for name in ("what", "since", "until", "known", "partner")}
+    measured, _ = await _measure(request, visitor, _given(asked, services.clock()))
     if measured is None:
         raise PageProblem("form_unreadable")
+    await add_pseudonyms(services, scope_of(visitor), measured)
+    content = await asyncio.to_thread(_table, measured)
+    sent = {**headers(), "Content-Disposition": 'attachment; filename="persons.csv"'}
+    return Response(content, headers=sent, media_type="text/csv")
+
+
+def _table(found: Radius) -> bytes:
     lines: list[list[object]] = [["pseudonym", "releases", "first", "last", "fields"]]
-    for each in sorted(measured.persons.values(), key=lambda one: one.pseudonym or ""):
+    for each in sorted(found.persons.values(), key=lambda one: one.pseudonym or ""):
         days = [date_of(day_of(at)).isoformat() for at in (each.first, each.last)]
         lines.append([each.pseudonym or "", each.releases, *days, " ".join(sorted(each.fields))])
-    name = {**headers(), "Content-Disposition": 'attachment; filename="persons.csv"'}
-    return Response(sheet(lines), headers=name, media_type="text/csv")
+    return sheet(lines)
 
 
 def _given(query: Any, now: int) -> dict[str, str]:

@@ -19,7 +19,7 @@ from gateway.web.page import page, see
 from gateway.web.problems import PageProblem
 from gateway.web.visitor import Visitor
 
-SIZES = (100, 1_000, 10_000)
+SIZES = (100, 1_000)  # answered within the time a page may take; `passerelle policy replay` goes further
 _SHOWN = 200
 _DAYS = 365
 

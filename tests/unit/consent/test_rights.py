@@ -50,6 +50,14 @@ async def released(side: Side, subject, org: str, *fields: str, **states: str) -
     return (await side.journal.append(draft)).index
 
 
+async def test_requests_are_given_in_the_order_asked_for(side: Side) -> None:
+    """Rule: a list of them at once; what nobody knows is left out."""
+    subject, rights = await side.lea(), register(side)
+    first, second = [await rights.receive(subject, right, by=AGENT, now=NOW) for right in ("access", "portability")]
+    assert await rights.these([second.id, "0" * 32, first.id]) == (second, first)
+    assert await rights.these([]) == ()
+
+
 @pytest.mark.parametrize(
     ("received", "months", "due"),
     [

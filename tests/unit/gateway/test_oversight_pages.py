@@ -7,19 +7,26 @@ import io
 import json
 import re
 import shutil
+import threading
 import zipfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
+from reportlab.platypus import BaseDocTemplate
 
 from connectors import sandbox
 from consent.rights_law import About
 from consent.states import By
 from gateway import rights
+from gateway.console.filters import Filter
+from gateway.console.kinds import Scope
 from gateway.oauth import jwks
+from gateway.oversight import breach
 from gateway.settings import PACKAGED_CATALOGUE
 from gateway.web.cookies import NAME
 from gateway.web.visitor import Identity
@@ -167,7 +174,9 @@ async def test_a_replay_on_the_page_counts_and_is_noted(gateway: Bed, tmp_path: 
     assert [(each["view"], each["lines"], each["org"]) for each in viewed] == [
         ("policies", 3, "siae-brume"), ("policies", 0, "caf-brume"),
     ]  # fmt: skip
-    await own.get(f"/dpo/policies/{after.digest}", 404, last="7")
+    assert "passerelle policy replay catalogue-next/ --last 10000" in text
+    for last in ("7", "10000"):  # a page answers what it can at once; the command goes further
+        await own.get(f"/dpo/policies/{after.digest}", 404, last=last)
 
 
 async def asked(gateway: Bed, right: str = "access", about: About | None = None) -> str:
@@ -210,6 +219,45 @@ async def test_a_request_goes_from_received_to_answered(gateway: Bed) -> None:
     assert id_ not in (await own.get("/dpo/rights")).text
     assert id_ in (await own.get("/dpo/rights?closed=1")).text
     assert {each["view"] for each in await entries(gateway, "console.viewed")} == {"rights"}
+
+
+async def test_an_archive_is_written_beside_the_loop(gateway: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's exchange waits for the two documents in it."""
+    id_ = await asked(gateway)
+    own = await browser(gateway, dpo("siae-brume"))
+    for step in ("identity_checked", "collected"):
+        await own.post(f"/dpo/rights/{id_}", step=step)
+    build, threads = BaseDocTemplate.build, list[int]()
+
+    def noted(*given: Any, **named: Any) -> None:
+        threads.append(threading.get_ident())
+        build(*given, **named)
+
+    monkeypatch.setattr(BaseDocTemplate, "build", noted)
+    await own.get(f"/dpo/rights/{id_}/archive.zip")
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
+
+
+async def test_a_list_of_requests_is_read_at_once(gateway: Bed) -> None:
+    """As many statements for three requests as for one."""
+    own, statements = await browser(gateway, dpo("siae-brume")), list[str]()
+
+    def note(*given: Any) -> None:
+        statements.append(given[2])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        ids, counts = [], []
+        for right in ("access", "portability", "erasure"):
+            ids.append(await asked(gateway, right))
+            statements.clear()
+            text = (await own.get("/dpo/rights")).text
+            counts.append(len([each for each in statements if "consent_right" in each]))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert len(set(counts)) == 1, counts
+    assert sorted(re.findall(r"/dpo/rights/([0-9a-f]{32})", text)) == sorted(ids)
 
 
 async def test_a_refusal_has_one_of_the_laws_reasons(gateway: Bed) -> None:
@@ -268,6 +316,30 @@ async def test_the_radius_of_a_breach(gateway: Bed) -> None:
     assert "Perrin" not in answer.text
     weak = await browser(gateway, dpo("siae-brume", strong=False))
     await weak.post("/dpo/breach/persons", 403, what="siae-brume")
+
+
+async def test_a_radius_is_exact_however_it_is_read(gateway: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One release at a time or all at once; fields, persons and times as the journal's entries have them."""
+    services, scope = gateway.services, Scope("siae-brume")
+    wanted = Filter(since=0, until=100_000, type="exchange.released", org="siae-brume")
+    whole = await breach.radius(services, scope, wanted)
+    monkeypatch.setattr(breach, "_CHUNK", 1)
+    assert await breach.radius(services, scope, wanted) == whole
+    released = await entries(gateway, "exchange.released")
+    times = [each["time"] for each in released]
+    assert (whole.releases, whole.unattributed, whole.first, whole.last) == (3, 0, min(times), max(times))
+    assert whole.fields == Counter(name for each in released for name in each["commits"])
+    assert whole.purposes == Counter(each["purpose"] for each in released)
+    lucas, ines = [
+        await services.people.resolve(partner="siae-brume", reference=f"file-{person}")
+        for person in ("lucas-perrin", "ines-marchetti")
+    ]
+    told = {subject: (each.releases, each.fields) for subject, each in whole.persons.items()}
+    assert told == {lucas: (2, set(FIELDS)), ines: (1, set())}  # the source had nothing about her
+    assert whole.touched == {name: {lucas} for name in FIELDS}
+    assert (whole.recipients, whole.sources) == ({"siae-brume": {lucas, ines}}, {"ft-brume": {lucas}})
+    await breach.add_pseudonyms(services, scope, whole)
+    assert all(each.pseudonym for each in whole.persons.values())
 
 
 async def test_a_breach_elsewhere_shows_nothing(gateway: Bed) -> None:
