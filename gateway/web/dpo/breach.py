@@ -38,8 +38,8 @@ WRONG = {
     "key": ("Aucun partenaire n'a cette clé.", "No partner has this key."),
     "days": ("Donnez une période, le premier jour avant le dernier.", "Give a period, the first day before the last."),
     "wide": (
-        "Plus de 20 000 transmissions : réduisez la période pour un compte exact.",
-        "More than 20,000 releases: narrow the period for an exact count.",
+        "Plus de 10 000 transmissions : réduisez la période pour un compte exact.",
+        "More than 10,000 releases: narrow the period for an exact count.",
     ),
 }
 

@@ -96,7 +96,7 @@ async def as_pdf(services: Services, subject: SubjectId, *, lang: str, actor: st
 async def as_json(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> bytes:
     """The archive for another system (GDPR 15-3, 20-1); its form is bound by `gateway/archive/schema.json`."""
     content = await _content(services, subject, actor=actor, now=now)
-    return json.dumps(content, ensure_ascii=False, indent=1).encode()
+    return await asyncio.to_thread(lambda: json.dumps(content, ensure_ascii=False, indent=1).encode())
 
 
 async def as_csv(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:

@@ -29,6 +29,7 @@ from gateway.oauth import jwks
 from gateway.oversight import breach
 from gateway.settings import PACKAGED_CATALOGUE
 from gateway.web.cookies import NAME
+from gateway.web.dpo.breach import WRONG
 from gateway.web.visitor import Identity
 from policies.catalogue import Catalogue, load
 from tests.bed import Bed, bed, professional, served
@@ -340,6 +341,16 @@ async def test_a_radius_is_exact_however_it_is_read(gateway: Bed, monkeypatch: p
     assert (whole.recipients, whole.sources) == ({"siae-brume": {lucas, ines}}, {"ft-brume": {lucas}})
     await breach.add_pseudonyms(services, scope, whole)
     assert all(each.pseudonym for each in whole.persons.values())
+
+
+async def test_a_radius_too_wide_is_not_counted(gateway: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: exact or not at all; the page says what to do, and nothing was looked at."""
+    own = await browser(gateway, dpo("siae-brume"))
+    assert f"{breach.MOST:,}" in WRONG["wide"][1]
+    assert f"{breach.MOST:,}".replace(",", " ") in WRONG["wide"][0].replace("\u202f", " ").replace("\u00a0", " ")
+    monkeypatch.setattr(breach, "MOST", 2)
+    assert "narrow the period" in (await own.get("/dpo/breach", 400, what="siae-brume")).text
+    assert await entries(gateway, "console.viewed") == []
 
 
 async def test_a_breach_elsewhere_shows_nothing(gateway: Bed) -> None:
