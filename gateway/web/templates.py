@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.web import cookies, moments
+from gateway.web.explained import WORDS, names_in
 from gateway.web.view import Lang, keep, view_of
 from gateway.web.words import messages, spaced
 
@@ -70,9 +71,10 @@ class Pages:
             utc=moments.utc,
             initial=lambda text: text[:1].upper() + text[1:],  # `capitalize` would lower the rest: RSA, CAF
             said=lambda words: _said(words, lang),
+            hard=names_in,
         )
         environment.globals.update(
-            lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=url
+            lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=url, explained=WORDS
         )
         return environment
 

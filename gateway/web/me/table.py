@@ -63,9 +63,8 @@ def _access(decided: Mapping[str, Any], came: Mapping[str, Any] | None) -> Acces
 
 
 def _cells(each: Row, lang: str) -> Sequence[object]:
-    missing = (
-        f"{_said(why, lang)}{' : ' if lang == 'fr' else ': '}{_list(fields, lang)}" for why, fields in each.missing
-    )
+    colon = " : " if lang == "fr" else ": "
+    missing = (_said(why, lang).removesuffix(".") + colon + _list(fields, lang) for why, fields in each.missing)
     return (
         f"{moments.local(each.at):%Y-%m-%d %H:%M}",
         _said(each.name, lang),
