@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.web import integrators, static
+from gateway.web import integrators, static, stay
 from gateway.web.ask.routes import ask_routes
 from gateway.web.dpo.oversight_routes import oversight_routes
 from gateway.web.dpo.routes import dpo_routes
@@ -40,4 +40,5 @@ def routes() -> list[Route]:
         *integrators.routes(),
         *dpo_routes(),
         *static.routes(),
+        *stay.routes(),
     ]

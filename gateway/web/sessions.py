@@ -34,6 +34,8 @@ from gateway.web.visitor import Identity, Visitor
 IDLE_MS = 30 * 60_000
 LONGEST_MS = 12 * 3_600_000
 _SEEN_EVERY_MS = 60_000
+WARNED_MS = IDLE_MS - _SEEN_EVERY_MS
+"""What pages count from: the least a session lasts after a page, as its use is noted once a minute at most."""
 
 Reason = Literal["signed_out", "ended", "replaced"]
 

@@ -1,4 +1,4 @@
-"""The style sheet and the logo, under an address that changes with their content."""
+"""The style sheet, the one script and the logo, under an address that changes with their content."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,14 @@ async def get_style(request: Request) -> Response:
     return Response(services.pages.style, headers=_FOR_EVER, media_type="text/css; charset=utf-8")
 
 
+async def get_script(request: Request) -> Response:
+    """The script of signed-in pages: the warning before an idle session ends."""
+    services: Services = request.scope["services"]
+    if request.url.path != services.pages.script_path:
+        raise Refusal("not_found")
+    return Response(services.pages.script, headers=_FOR_EVER, media_type="text/javascript; charset=utf-8")
+
+
 async def get_logo(request: Request) -> Response:
     """The operator's logo."""
     services: Services = request.scope["services"]
@@ -30,5 +38,6 @@ def routes() -> list[Route]:
     """The addresses."""
     return [
         Route("/static/{digest}/style.css", get_style, methods=["GET"]),
+        Route("/static/{digest}/idle.js", get_script, methods=["GET"]),
         Route("/static/logo.svg", get_logo, methods=["GET"]),
     ]

@@ -16,11 +16,13 @@ from starlette.responses import Response
 
 from gateway.web import cookies, moments
 from gateway.web.explained import WORDS, names_in
+from gateway.web.sessions import WARNED_MS
 from gateway.web.view import Lang, keep, view_of
 from gateway.web.words import messages, spaced
 
 FOLDER = Path(__file__).parent / "templates"
 _STYLE = Path(__file__).parent / "style.css"
+_SCRIPT = Path(__file__).parent / "idle.js"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Pages:
     theme: Path | None = None
     style: bytes = field(init=False, repr=False)
     style_path: str = field(init=False)
+    script: bytes = field(init=False, repr=False)
+    script_path: str = field(init=False)
     logo: bytes | None = field(init=False, default=None, repr=False)
     _environments: dict[Lang, Environment] = field(init=False, repr=False)
 
@@ -50,6 +54,8 @@ class Pages:
         self.style = _STYLE.read_bytes() + (tokens or b"")
         self.logo = _read(self.theme, "logo.svg")
         self.style_path = f"/static/{hashlib.sha256(self.style).hexdigest()[:16]}/style.css"
+        self.script = _SCRIPT.read_bytes()
+        self.script_path = f"/static/{hashlib.sha256(self.script).hexdigest()[:16]}/idle.js"
         self._environments = {lang: self._environment(lang) for lang in ("fr", "en")}
 
     def _environment(self, lang: Lang) -> Environment:
@@ -74,7 +80,14 @@ class Pages:
             hard=names_in,
         )
         environment.globals.update(
-            lang=lang, place=self.place, style=self.style_path, logo=self.logo is not None, url=url, explained=WORDS
+            lang=lang,
+            place=self.place,
+            style=self.style_path,
+            logo=self.logo is not None,
+            url=url,
+            explained=WORDS,
+            script=self.script_path,
+            idle=WARNED_MS // 1000,
         )
         return environment
 
@@ -101,19 +114,20 @@ def render(
         **context,
     }
     response = Response(pages.write(name, view.lang, said), status, media_type="text/html; charset=utf-8")
-    response.headers.update(headers(form_action))
+    response.headers.update(headers(form_action, scripted=visitor is not None))
     keep(response, view, secure=cookies.secure(pages.base_url))
     return response
 
 
-def headers(form_action: Sequence[str] = ()) -> dict[str, str]:
-    """What a page is sent with: nothing from elsewhere, nothing kept, no frame around it."""
+def headers(form_action: Sequence[str] = (), *, scripted: bool = False) -> dict[str, str]:
+    """What a page is sent with: nothing from elsewhere, nothing kept, no frame; `scripted` when signed in."""
+    scripts = "script-src 'self'; connect-src 'self'; " if scripted else ""
     forms = " ".join(("'self'", *form_action))
     return {
         "Cache-Control": "no-store",
         "Content-Security-Policy": (
             "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            f"form-action {forms}"
+            f"{scripts}form-action {forms}"
         ),
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
