@@ -4,7 +4,7 @@ One row says: what bears this name and was issued until then is over. It is writ
 entry, so under the lock of the log's head: its place in the journal is its place in the world. Who looks:
 
 - entries of an exchange: the gate, under that lock (`gate.py`), from what it remembers;
-- every other request: one SELECT after the request came in, shared by those that wait at the same moment.
+- every other request: one SELECT after the request came in, shared by those that came while another one was asking.
 
 Refuses to keep a token: only a digest of its id. Rows go once everything they name has expired.
 """
