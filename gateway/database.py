@@ -67,7 +67,6 @@ def _durable_sqlite(engine: Engine) -> None:
             "foreign_keys=ON",
             "wal_autocheckpoint=4000",
             "secure_delete=ON",
-            "cache_size=-16000",  # KB: the pages that a register of a million is found through
         ):
             connection.execute(f"PRAGMA {pragma}")
 
