@@ -59,6 +59,7 @@ class Journal:
         self._waiting: deque[_Waiting] = deque()
         self._changes: deque[_Waiting] = deque()
         self._coming = 0
+        self._until = 0.0
         self._news = asyncio.Event()
         self._batcher: asyncio.Task[None] | None = None
         self._closing = False
@@ -86,11 +87,12 @@ class Journal:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """Announce a change: while this is open entries without one wait for it, 50 ms at most.
+        """Announce a change: while this is open entries without one wait for it, 50 ms at most, however long it is.
 
         A stop that a person asks for goes before the exchanges that are under way (docs/adr/0031-a-stop-goes-first.md).
         """
         self._coming += 1
+        self._until = asyncio.get_running_loop().time() + _PATIENCE
         try:
             yield
         finally:
@@ -142,9 +144,9 @@ class Journal:
 
     async def _let_changes_pass(self) -> None:
         """Write the changes that wait, and those that were announced."""
-        if self._coming:
+        if self._coming and asyncio.get_running_loop().time() < self._until:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout_at(self._until):
                     while self._coming and not self._changes:
                         self._news.clear()
                         await self._news.wait()

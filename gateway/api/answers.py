@@ -113,13 +113,7 @@ async def post_code(request: Request) -> Response:
 
 
 async def post_withdrawal(request: Request) -> Response:
-    """See openapi/gateway.yaml, `noteWithdrawal`. Goes before the exchanges that wait, from its first question on."""
-    services: Services = request.scope["services"]
-    with services.journal.first():
-        return await _withdrawn(request)
-
-
-async def _withdrawn(request: Request) -> Response:
+    """See openapi/gateway.yaml, `noteWithdrawal`."""
     services, caller, now = await _caller(request)
     body = parse(Withdrawal, await read_body(request.headers, request.receive))
     noted = Noted(
@@ -129,7 +123,9 @@ async def _withdrawn(request: Request) -> Response:
         evidence=body.evidence,
         mandate=body.mandate,
     )
-    return _told(services, await withdraw(services, caller, request.path_params["id"], noted, now=now), now)
+    with services.journal.first():  # once all of it is here: a slow sender holds up nobody
+        done = await withdraw(services, caller, request.path_params["id"], noted, now=now)
+    return _told(services, done, now)
 
 
 async def post_mandate(request: Request) -> Response:

@@ -39,8 +39,8 @@ _REMOVED = 1_000
 _REMEMBERED = 20_000  # decisions whose release may still come
 _PAUSE = 1.0
 _MOMENT = 0.25
-_GIVE_WAY = 100
-_LONGEST = 2.0
+_GIVE_WAY = 100  # times as long a rest as the loop was late
+_LONGEST = 2.0  # seconds of rest for that
 
 _log = logging.getLogger(__name__)
 

@@ -171,6 +171,18 @@ async def test_an_announced_change_that_never_comes_holds_nothing_up_for_long(lo
                 assert (await journal.append(linked())).index == 1
 
 
+async def test_an_announcement_that_stays_open_holds_up_once(log, monkeypatch):
+    """Not each batch anew: its patience counts from its beginning."""
+    waits = []
+    timeout_at = asyncio.timeout_at
+    monkeypatch.setattr(asyncio, "timeout_at", lambda when: waits.append(when) or timeout_at(when))
+    async with log.journal() as journal:
+        with journal.first():
+            for _ in range(3):
+                await journal.append(linked())
+    assert len(waits) <= 1
+
+
 async def test_when_every_change_fails_nothing_is_written(log):
     """A batch of failures ends without an entry."""
 
