@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from audit.errors import StoreUnavailable
@@ -184,7 +183,7 @@ class PostgresDatabase(Database):
     dialect = "postgresql"
 
     def __init__(self, url: URL, *, pool_size: int) -> None:
-        engine = create_async_engine(
+        self._engine = sa.create_engine(  # `AsyncEngine` itself would draw in the ORM, 7 MiB
             url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
             max_overflow=0,
@@ -204,7 +203,6 @@ class PostgresDatabase(Database):
                 },
             },
         )
-        self._engine = engine.sync_engine
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
