@@ -32,16 +32,22 @@ class Draft:
     token: object | None = field(default=None, repr=False)
 
 
+class LockNeeded(Exception):  # noqa: N818  caught by the journal
+    """A gate that writes something itself says so when the log is not locked: nothing of the batch is written."""
+
+
 class Docket(list[Draft]):
     """The drafts a gate judges.
 
     `alone` tells that no other process has written to the log since this journal's last durable batch: what the gate
-    knew of the log then is still all there is to know.
+    knew of the log then is still all there is to know. When the log is not `locked`, that is a guess which the batch
+    is written on condition of; a gate may read then, and raises `LockNeeded` rather than write.
     """
 
-    def __init__(self, drafts: Iterable[Draft], *, alone: bool = False) -> None:
+    def __init__(self, drafts: Iterable[Draft], *, alone: bool = False, locked: bool = True) -> None:
         super().__init__(drafts)
         self.alone = alone
+        self.locked = locked
 
 
 Moved: TypeAlias = tuple[Update, Mapping[str, Any]]

@@ -19,7 +19,8 @@ from audit.batch import Appended, Batch, Change, Draft, Gate
 from audit.errors import AuditError, ClockBehind, EntryInvalid, JournalBusy, JournalUnavailable, ReleaseStopped
 from audit.events import MAX_SKEW_MS, check
 from audit.ids import new_id
-from audit.sequencing import Outcomes, Prepared, Undone, prepare, write_batch
+from audit.sequencing import Outcomes, Prepared, Rules, Undone, Written, prepare, write_batch, write_unlocked
+from audit.shards import Shard
 from audit.store import Store
 
 __all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
@@ -50,12 +51,15 @@ class Journal:
     ) -> None:
         self.origin = origin
         self._store = store
-        self._gate = gate
         self._clock = clock
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._max_unpublished_ms = max_unpublished_ms
-        self._witnesses = None if max_unwitnessed_ms is None else Deadline(max_unwitnessed_ms)
+        self._rules = Rules(
+            gate=gate,
+            base=origin,
+            max_unpublished_ms=max_unpublished_ms,
+            witnesses=None if max_unwitnessed_ms is None else Deadline(max_unwitnessed_ms),
+        )
         self._waiting: deque[_Waiting] = deque()
         self._changes: deque[_Waiting] = deque()
         self._coming = 0
@@ -65,7 +69,8 @@ class Journal:
         self._closing = False
         self._held: AuditError | None = None
         self._latest = 0
-        self._end: int | None = None
+        self._tail: Shard | None = None  # the log as our last durable batch left it
+        self._alone = False  # and as the last batch found it
 
     async def start(self) -> None:
         """Check the database's durability and what it holds, create the log when empty, begin to batch."""
@@ -175,28 +180,8 @@ class Journal:
         return batch
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        work = partial(
-            write_batch,
-            batch=[prepared for prepared, _ in batch],
-            gate=self._gate,
-            base=self.origin,
-            now=self._clock(),
-            max_unpublished_ms=self._max_unpublished_ms,
-            witnesses=self._witnesses,
-            end=self._end,
-        )
-        try:
-            outcomes: Outcomes = await self._store.write(work)
-        except Undone as undone:
-            outcomes = {0: undone.reason}
-        except Exception as error:  # noqa: BLE001  whatever happened, nobody may believe the batch is written
-            outcomes = {}
-            for position in range(len(batch)):
-                outcomes[position] = JournalUnavailable("the entry is not known to be written")
-                outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
-        written = [outcome.index for outcome in outcomes.values() if isinstance(outcome, Appended)]
-        self._end = max(written) + 1 if written else self._end
         first = _goes_first(batch[0][0].draft)
+        outcomes = await self._outcomes([prepared for prepared, _ in batch])
         for position, (_, future) in enumerate(batch):
             if position % _WOKEN_AT_ONCE == 0 and not first:
                 await asyncio.sleep(0)
@@ -208,6 +193,31 @@ class Journal:
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+    async def _outcomes(self, batch: list[Prepared]) -> Outcomes:
+        try:
+            written = await self._write(batch)
+        except Undone as undone:
+            return {0: undone.reason}
+        except Exception as error:  # noqa: BLE001  whatever happened, nobody may believe the batch is written
+            outcomes: Outcomes = {}
+            for position in range(len(batch)):
+                outcomes[position] = JournalUnavailable("the entry is not known to be written")
+                outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
+            return outcomes
+        self._tail = written.tail or self._tail
+        self._alone = written.alone
+        return written.outcomes
+
+    async def _write(self, batch: list[Prepared]) -> Written:
+        """Without the lock while nobody else writes, where that spares round trips; else under it."""
+        now, tail = self._clock(), self._tail
+        quiet = self._alone and not any(one.draft.change for one in batch)
+        if quiet and tail is not None and self._store.remote:
+            unlocked = partial(write_unlocked, batch=batch, rules=self._rules, now=now, tail=tail)
+            if (written := await self._store.each(unlocked)) is not None:
+                return written
+        return await self._store.write(partial(write_batch, batch=batch, rules=self._rules, now=now, tail=tail))
 
 
 def _goes_first(draft: Draft) -> bool:

@@ -9,21 +9,22 @@
  5. number, complete the canonical bytes, hash;
  6. write entries, seals, full tiles and the new head.
 
-Refuses to decide anything: guards and changes are the caller's.
+Where a statement is a round trip, a batch without changes that finds the log as this journal left it goes without
+the lock (`write_unlocked`). Refuses to decide anything: guards and changes are the caller's.
 """
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from audit import canonical, shards, tiles
+from audit import canonical, shards, tiles, years
 from audit.attested import Deadline
-from audit.batch import Appended, Batch, Docket, Draft, Gate, Moved, Ruling
+from audit.batch import Appended, Batch, Docket, Draft, Gate, LockNeeded, Moved, Ruling
 from audit.errors import EntryInvalid, EntryTooLarge, JournalInconsistent, ReleaseStopped
 from audit.events import MAX_BYTES, VERSION, check_subject
 from audit.merkle import CompactRange, leaf_hash
@@ -80,35 +81,73 @@ def prepare(draft: Draft, *, entry_id: str) -> Prepared:
     return Prepared(draft, low, high)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What every batch of a journal is held to."""
+
+    gate: Gate
+    base: str
+    max_unpublished_ms: int
+    witnesses: Deadline | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch, and its shard as it left it; None when it wrote nothing."""
+
+    outcomes: Outcomes
+    tail: Shard | None
+    alone: bool
+
+
 def write_batch(
-    connection: Connection,
-    batch: Sequence[Prepared],
-    *,
-    gate: Gate,
-    base: str,
-    now: int,
-    max_unpublished_ms: int,
-    witnesses: Deadline | None = None,
-    end: int | None = None,
-) -> Outcomes:
-    """Append what may be appended; `end` is where this journal's last durable batch ended."""
+    connection: Connection, batch: Sequence[Prepared], *, rules: Rules, now: int, tail: Shard | None = None
+) -> Written:
+    """Append what may be appended; `tail` is the shard as this journal's last durable batch left it."""
     head, waiting_since = shards.locked(connection)  # 1
-    shard = shards.turn(connection, head, base=base, now=now)
+    shard = shards.turn(connection, head, base=rules.base, now=now)
     releases = [position for position, one in enumerate(batch) if one.draft.release]  # 2
-    late = waiting_since is not None and now - waiting_since > max_unpublished_ms
-    late = late or bool(releases and witnesses and witnesses.missed(connection, now))
+    late = waiting_since is not None and now - waiting_since > rules.max_unpublished_ms
+    late = late or bool(releases and rules.witnesses and rules.witnesses.missed(connection, now))
     outcomes: Outcomes = {
         position: ReleaseStopped("entries have waited too long for a published or a witnessed checkpoint")
         for position in releases
         if late
     }
+    alone = tail is not None and shard.first + shard.size == tail.first + tail.size
     position = shard.first + shard.size
-    settled, moved = _settle(connection, batch, outcomes, gate=gate, position=position, alone=position == end)  # 3, 4
-    if settled:
-        written = _write(connection, settled, moved, shard=shard, now=now)  # 5, 6
-        for index, one in enumerate(settled, position):
-            outcomes[one.position] = Appended(index, one.leaf, written)
-    return outcomes
+    settled, moved = _settle(connection, batch, outcomes, gate=rules.gate, position=position, alone=alone)  # 3, 4
+    written = _write(connection, settled, moved, shard=shard, now=now, outcomes=outcomes) if settled else None  # 5, 6
+    if settled and written is None:
+        raise JournalInconsistent("the head moved under its lock")
+    return Written(outcomes, written, alone)
+
+
+def write_unlocked(
+    connection: Connection, batch: Sequence[Prepared], *, rules: Rules, now: int, tail: Shard
+) -> Written | None:
+    """Append drafts without changes where this journal left the log; None, and nothing written, when that fails.
+
+    Two statements, each a transaction of its own: the gate's, and one that writes on condition that the head has not
+    moved. What the gate relies on changes with the head only, so it was still so at the commit
+    (docs/adr/0032-batches-without-a-lock.md).
+    """
+    releases = any(one.draft.release for one in batch)
+    if years.is_over(rules.base, tail.origin, now):
+        return None
+    if releases and rules.witnesses and rules.witnesses.missed(connection, now):
+        return None
+    try:
+        docket = Docket((one.draft for one in batch), alone=True, locked=False)
+        settled, outcomes, moved = _pass_gate(connection, batch, range(len(batch)), rules.gate, docket)
+    except LockNeeded:
+        return None
+    if not settled:
+        return Written(outcomes, None, alone=True)
+    oldest = now - rules.max_unpublished_ms if releases else 0
+    conditions = {"oldest": oldest, "minimum": tail.minimum}
+    written = _write(connection, settled, moved, shard=tail, now=now, outcomes=outcomes, **conditions)
+    return Written(outcomes, written, alone=True) if written else None
 
 
 def _settle(
@@ -118,7 +157,8 @@ def _settle(
     while pending := [position for position in range(len(batch)) if position not in outcomes]:
         changing = any(batch[position].draft.change for position in pending)
         undo = connection.begin_nested() if changing and len(batch) > 1 else None
-        settled, refused, moved = _pass_gate(connection, batch, pending, gate, alone=alone)
+        docket = Docket((batch[position].draft for position in pending), alone=alone)
+        settled, refused, moved = _pass_gate(connection, batch, pending, gate, docket)
         if not changing:
             outcomes.update(refused)
             return settled, moved
@@ -138,9 +178,9 @@ def _settle(
 
 
 def _pass_gate(
-    connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate, *, alone: bool
+    connection: Connection, batch: Sequence[Prepared], pending: Sequence[int], gate: Gate, docket: Docket
 ) -> tuple[list[_Settled], Outcomes, Moved | None]:
-    answers = gate(connection, Docket((batch[position].draft for position in pending), alone=alone))
+    answers = gate(connection, docket)
     if len(answers) != len(pending):
         raise JournalInconsistent("the gate must answer for each draft")
     settled: list[_Settled] = []
@@ -181,25 +221,35 @@ def _change(connection: Connection, settled: Sequence[_Settled], position: int) 
 
 
 def _write(
-    connection: Connection, settled: Sequence[_Settled], moved: Moved | None, *, shard: Shard, now: int
-) -> Batch:
+    connection: Connection,
+    settled: Sequence[_Settled],
+    moved: Moved | None,
+    *,
+    shard: Shard,
+    now: int,
+    outcomes: Outcomes,
+    **conditions: int,
+) -> Shard | None:
+    """Add what was written to the outcomes, and give the shard after it; None when nothing was."""
     hashes = [leaf_hash(one.leaf) for one in settled]
     before, after = (CompactRange.from_bytes(shard.size, shard.peaks) for _ in range(2))
     after.extend(hashes)
     batch = Batch(before, hashes, after.root(), origin=shard.origin, first=shard.first)
-    write_rows(
+    first = shard.first + shard.size
+    head = (after.size, after.to_bytes(), batch.root)
+    written = write_rows(
         connection,
         at=now,
-        shard=shard.id,
-        first=shard.first + shard.size,
+        shard=shard,
         entries=[(one.tag, digest, one.leaf) for one, digest in zip(settled, hashes, strict=True)],
-        seals=[
-            (index, one.draft.seal)
-            for index, one in enumerate(settled, shard.first + shard.size)
-            if one.draft.seal is not None
-        ],
+        seals=[(index, one.draft.seal) for index, one in enumerate(settled, first) if one.draft.seal is not None],
         tiles=tiles.filled_by(connection, shard, hashes),
-        head=(after.size, after.to_bytes(), batch.root),
+        head=head,
         moved=moved,
+        **conditions,
     )
-    return batch
+    if not written:
+        return None
+    for index, one in enumerate(settled, first):
+        outcomes[one.position] = Appended(index, one.leaf, batch)
+    return replace(shard, size=head[0], peaks=head[1], root=head[2])

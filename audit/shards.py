@@ -47,7 +47,7 @@ _open = _heads.where(audit_head.c.closed_at.is_(None))
 
 _waiting = audit_head.alias()
 _published = (
-    sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), 0))
+    sa.select(sa.func.coalesce(sa.func.max(audit_checkpoint.c.size), sa.literal_column("0")))
     .where(audit_checkpoint.c.shard == _waiting.c.id)
     .correlate(_waiting)
     .scalar_subquery()
@@ -58,10 +58,11 @@ _oldest = (  # a join would be planned as a scan of all entries
     .correlate(_waiting)
     .scalar_subquery()
 )
-_waiting_since = (
+waiting_since = (
     sa.select(sa.func.min(_oldest)).select_from(_waiting).where(_waiting.c.size > _published).scalar_subquery()
 )
-_lock = _open.add_columns(_waiting_since.label("waiting_since")).with_for_update(of=audit_head)
+"""Selects when the oldest entry was written that no published checkpoint covers; NULL when there is none."""
+_lock = _open.add_columns(waiting_since.label("waiting_since")).with_for_update(of=audit_head)
 
 
 def every(connection: Connection) -> list[Shard]:

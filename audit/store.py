@@ -14,7 +14,12 @@ T = TypeVar("T")
 
 
 class Store(Protocol):
-    """One database. Both methods raise `audit.errors.StoreUnavailable` when it cannot answer."""
+    """One database. The methods raise `audit.errors.StoreUnavailable` when it cannot answer."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether a statement is a round trip to a server, so that `each` is worth its conditions."""
+        ...
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run one or few SELECTs, outside a transaction: each statement sees the newest committed state."""
@@ -25,5 +30,12 @@ class Store(Protocol):
 
         On SQLite the transaction takes the write lock at once (BEGIN IMMEDIATE). If `work` raises, nothing
         of it stays.
+        """
+        ...
+
+    async def each(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, each of its statements a transaction of its own, durable before the next begins.
+
+        On a `remote` store only.
         """
         ...

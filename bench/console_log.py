@@ -160,9 +160,8 @@ def _append(connection: Connection, batch: list[tuple[str | None, int, bytes]]) 
     hashes = [leaf_hash(leaf) for _, _, leaf in batch]
     after = CompactRange.from_bytes(shard.size, shard.peaks)
     after.extend(hashes)
-    first = shard.first + shard.size
     write_rows(
-        connection, at=batch[-1][1], shard=shard.id, first=first,
+        connection, at=batch[-1][1], shard=shard,
         entries=[(tag, digest, leaf) for (tag, _, leaf), digest in zip(batch, hashes, strict=True)],
         seals=[], tiles=tiles.filled_by(connection, shard, hashes),
         head=(after.size, after.to_bytes(), after.root()), moved=None,

@@ -99,7 +99,7 @@ def _grow(connection: Connection, size: int) -> bool:
     after.extend(hashes)
     first, seal = shard.first + shard.size, os.urandom(60)
     write_rows(
-        connection, at=at, shard=shard.id, first=first,
+        connection, at=at, shard=shard,
         entries=list(zip(tags, hashes, leaves, strict=True)),
         seals=[(position, seal) for position in range(first, first + count, 2)],
         tiles=tiles.filled_by(connection, shard, hashes),

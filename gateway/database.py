@@ -33,6 +33,11 @@ class Database(ABC, Store):
 
     dialect: str
 
+    @property
+    def remote(self) -> bool:
+        """See `audit.store.Store.remote`."""
+        return self.dialect == "postgresql"
+
     @abstractmethod
     async def close(self) -> None:
         """Let waiting work finish, then close every connection."""
@@ -124,6 +129,10 @@ class SqliteDatabase(Database):
             self._rollback()
             raise
         return result
+
+    async def each(self, work: Callable[[Connection], T]) -> T:
+        """No statement leaves the process: nothing to gain, and one commit is cheaper than several."""
+        raise NotImplementedError
 
     def _begun(self) -> bool:
         """Take the file's lock for writing; False when another process holds it."""
@@ -222,6 +231,10 @@ class PostgresDatabase(Database):
                 return work(connection)
 
         return await self._spawn(run)
+
+    async def each(self, work: Callable[[Connection], T]) -> T:
+        """See `audit.store.Store.each`: no BEGIN, no COMMIT, as for reading."""
+        return await self.read(work)
 
     async def _spawn(self, run: Callable[[], T]) -> T:
         try:

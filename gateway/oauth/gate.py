@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from audit.batch import Docket, Draft, Gate, Ruling
+from audit.batch import Docket, Draft, Gate, LockNeeded, Ruling
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.errors import EndedBefore, IdUsed
 from gateway.oauth.replay import OneTime, use
@@ -27,6 +27,9 @@ class Spend:
     ids: tuple[OneTime, ...] = field(repr=False)
 
 
+_WRITTEN = (Spend, Ending)  # guards for which this gate writes, or what comes with it does
+
+
 class TokenGate:
     """See the module. `then` judges what is about a person; `clock` gives milliseconds UTC."""
 
@@ -38,6 +41,8 @@ class TokenGate:
 
     def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> Sequence[_Answer]:
         """For each draft, the members to add, or why it is refused."""
+        if isinstance(drafts, Docket) and not drafts.locked and any(isinstance(one.guard, _WRITTEN) for one in drafts):
+            raise LockNeeded
         if self._behind or not (isinstance(drafts, Docket) and drafts.alone):
             self._behind = True  # until it has been read
             self._ended.follow(connection, self._clock())

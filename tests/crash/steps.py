@@ -63,6 +63,11 @@ class SteppedStore(Store):
         self._store = store
         self._step = step
 
+    @property
+    def remote(self) -> bool:
+        """See `Store.remote`."""
+        return self._store.remote
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Store.read`."""
         return await self._store.read(partial(self._run, work))
@@ -77,6 +82,12 @@ class SteppedStore(Store):
             return result
 
         result = await self._store.write(whole)
+        self._step("committed")
+        return result
+
+    async def each(self, work: Callable[[Connection], T]) -> T:
+        """See `Store.each`: what a statement did is durable when the next begins."""
+        result = await self._store.each(partial(self._run, work))
         self._step("committed")
         return result
 

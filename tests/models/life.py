@@ -135,7 +135,9 @@ async def _open(home: Path, url: str, gate: Callable[..., Gate]) -> AsyncIterato
         known = settings_of(home, database_url=url, sandbox_url=sandbox_url, **more)
         second = await stack.enter_async_context(open_bed(known, sandbox_url=sandbox_url))
         for each in (first, second):
-            each.services.journal._gate = TokenGate(gate(each.services.clock), clock=each.services.clock)
+            journal = each.services.journal
+            judges = TokenGate(gate(each.services.clock), clock=each.services.clock)
+            journal._rules = replace(journal._rules, gate=judges)
         yield [first.services, second.services], first, source
 
 

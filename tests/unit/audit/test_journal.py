@@ -344,16 +344,22 @@ class Failing:
     """A store that fails once, before or after the commit."""
 
     def __init__(self, store, *, when):
-        self.store, self.when, self.dialect = store, when, store.dialect
+        self.store, self.when, self.dialect, self.remote = store, when, store.dialect, store.remote
 
     async def read(self, work):
         return await self.store.read(work)
 
     async def write(self, work):
+        return await self._once(self.store.write, work)
+
+    async def each(self, work):
+        return await self._once(self.store.each, work)
+
+    async def _once(self, run, work):
         when, self.when = self.when, None
         if when == "before":
             raise StoreUnavailable("gone")
-        result = await self.store.write(work)
+        result = await run(work)
         if when == "after":
             raise StoreUnavailable("gone")
         return result

@@ -404,11 +404,17 @@ class Stepped:
     """A store that counts before and after each transaction."""
 
     def __init__(self, store, dies):
-        self.read, self._store, self._dies = store.read, store, dies
+        self.read, self.remote, self._store, self._dies = store.read, store.remote, store, dies
 
     async def write(self, work):
+        return await self._counted(self._store.write, work)
+
+    async def each(self, work):
+        return await self._counted(self._store.each, work)
+
+    async def _counted(self, run, work):
         self._dies.step()
-        done = await self._store.write(work)
+        done = await run(work)
         self._dies.step()
         return done
 

@@ -189,7 +189,7 @@ async def test_the_gate_asks_once_and_leaves_one_update_whatever_the_size_of_the
 
     def work(connection):
         sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append(call[2]))
-        return side.journal._gate(connection, drafts)
+        return side.journal._rules.gate(connection, drafts)
 
     outcomes = await side.store.write(work)
     update, given = outcomes.moved
