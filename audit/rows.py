@@ -64,7 +64,7 @@ def write_rows(
             connection.execute(*moved)
         return True
     given = {"first": first, "at": at, "size": head[0], "peaks": head[1], "root": head[2], "oldest": oldest}
-    given |= {"shard": shard.id, "was": shard.size, "was_root": shard.root, "minimum": minimum}
+    given |= {"shard": shard.id, "was": shard.root, "minimum": minimum}
     given |= _columns(audit_entry, ("subject", "hash", "leaf"), entries)
     given |= _columns(audit_seal, ("index", "sealed"), seals)
     given |= _columns(audit_tile, ("shard", "level", "index", "root", "hashes"), tiles)
@@ -85,8 +85,7 @@ def _postgresql(moved: sa.Update | None) -> tuple[str, Sequence[str]]:
     columns = audit_head.c
     unchanged = (
         columns.id == sa.bindparam("shard"),
-        columns.size == sa.bindparam("was"),
-        columns.root == sa.bindparam("was_root"),
+        columns.root == sa.bindparam("was"),
         columns.minimum <= sa.bindparam("minimum"),
         columns.closed_at.is_(None),
         sa.func.coalesce(waiting_since, sa.bindparam("at")) >= sa.bindparam("oldest"),

@@ -3,8 +3,9 @@
 `python -m tests.models.interleavings [BASIS] [VARIANT]` tells the sizes, or the shortest way to break a variant.
 
 What is kept of the system: epoch and state of one person's one authorisation, the lock of the journal's head, and per
-process the transaction that holds it, with its batch in order. An exchange reads, writes its decision, fetches, writes
-its release if the epoch is unchanged; a change is planned on an epoch, written with epoch + 1, acknowledged afterwards.
+process the transaction that holds it, with its batch in order. A batch of exchanges may also go without the lock: it
+is written if the head has not moved since. An exchange reads, writes its decision, fetches, writes its release if the
+epoch is unchanged; a change is planned on an epoch, written with epoch + 1, acknowledged afterwards.
 A process may crash at any moment, once. The life cycle is `consent.states.TRANSITIONS`. `seen` is a ghost: how many
 changes were committed (or, wrongly, acknowledged) so far; an exchange remembers it as it read.
 """
@@ -30,6 +31,7 @@ BROKEN = {
     "acknowledged before commit": "the person reads that it is done while the entry is not yet durable",
     "epoch not advanced": "pausing or objecting leaves the epoch as it was",
     "no lock": "two transactions number their entries from the same head",
+    "no condition": "a batch without the lock is written wherever the head is",
 }
 START, READ, TOLD, WRITTEN, FETCHED, DONE = range(6)  # READ: of a change, planned; TOLD: acknowledged before commit
 
@@ -42,7 +44,7 @@ class State(NamedTuple):
     size: int = 0  # entries in the log
     seen: int = 0
     lock: int | None = None
-    transactions: tuple[Any, ...] = (None, None)  # (batch, size as read, what the gate admitted)
+    transactions: tuple[Any, ...] = (None, None)  # (batch, size as read, what the gate admitted, locked)
     actors: tuple[tuple[int, int, int, str], ...] = ((START, 0, 0, ""),) * len(PLACES)
     owed: tuple[int, ...] = ()  # changes whose epoch is still to be advanced
     crashed: bool = False
@@ -102,19 +104,30 @@ class Model:
             yield f"{name} ({who}) is acknowledged", now.moved(who, TOLD)._replace(seen=now.seen + 1), ""
 
     def _write(self, now: State, process: int, transaction: Any) -> Iterator[Step]:
-        early = self.variant in ("guard before the lock", "no lock")
-        if transaction is None and (early or now.lock is None):
-            ready = [who for who, each in enumerate(now.actors) if PLACES[who] == process
-                     and each[0] in ((READ, FETCHED) if who in EXCHANGES else (READ, TOLD))]  # fmt: skip
-            for batch in (each for count in range(1, len(ready) + 1) for each in permutations(ready, count)):
-                begun = now.carrying(process, (batch, now.size, None), now.lock if early else process)
-                yield f"process {process} begins {batch}", begun, ""
-        elif transaction is not None and transaction[2] is None:
-            admitted = self._admitted(now, transaction[0])
-            ruled = now.carrying(process, (*transaction[:2], admitted), now.lock)
+        if transaction is None:
+            yield from self._begin(now, process)
+            return
+        batch, size, admitted, locked = transaction
+        if admitted is None:
+            admitted = self._admitted(now, batch)
+            ruled = now.carrying(process, (batch, size, admitted, locked), now.lock)
             yield f"process {process} passes the gate with {admitted}", ruled, ""
-        elif transaction is not None:
-            yield self._commit(now, process, *transaction)
+        elif locked or (now.lock is None and (now.size == size or self.variant == "no condition")):
+            yield self._commit(now, process, batch, size, admitted)
+        elif now.lock is None:  # else it waits for whoever holds the lock
+            yield f"process {process} finds the head moved", now.carrying(process, None, None), ""
+
+    def _begin(self, now: State, process: int) -> Iterator[Step]:
+        early = self.variant in ("guard before the lock", "no lock")
+        ready = [who for who, each in enumerate(now.actors) if PLACES[who] == process
+                 and each[0] in ((READ, FETCHED) if who in EXCHANGES else (READ, TOLD))]  # fmt: skip
+        for batch in (each for count in range(1, len(ready) + 1) for each in permutations(ready, count)):
+            if early or now.lock is None:
+                begun = now.carrying(process, (batch, now.size, None, True), now.lock if early else process)
+                yield f"process {process} begins {batch}", begun, ""
+            if set(batch) <= set(EXCHANGES):
+                begun = now.carrying(process, (batch, now.size, None, False), now.lock)
+                yield f"process {process} begins {batch} without the lock", begun, ""
 
     def _admitted(self, now: State, batch: tuple[int, ...]) -> tuple[int, ...]:
         """The gate: in order, each against the epoch as the batch has left it."""
