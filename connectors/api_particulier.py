@@ -6,7 +6,7 @@ give any row when an answer speaks of somebody else: what was asked by the same 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -91,18 +91,18 @@ class ApiParticulier:
         queries = _Queries(ask)
         calls, whole = _plan(ask.fields)
         if len(calls) == 1:  # the common case needs no task
-            answers = [await self._ask(*calls[0], queries, deadline)]
+            fetched = await self._ask(*calls[0], queries, deadline)
         else:
             answers = await asyncio.gather(*(self._ask(*call, queries, deadline) for call in calls))
-        fetched = doubtful_together({item.dataset: item for answer in answers for item in answer})
+            fetched = doubtful_together({name: item for answer in answers for name, item in answer.items()})
         return fetched if whole else fetched | not_supplied(ask, DATASETS, collected_at=self._client.clock())
 
     async def _ask(
         self, call: _Call, wanted: Mapping[str, frozenset[str]], queries: "_Queries", deadline: float
-    ) -> list[Fetched]:
+    ) -> dict[str, Fetched]:
         query = queries.identity if call.needs == "pivot" else queries.login
         if isinstance(query, Verdict):
-            return [self._nothing(dataset, query) for dataset in wanted]
+            return self._nothing(wanted, query)
         request = self._endpoints[call.path].request(self._headers, query=query)
         reply = await self._client.call(request, deadline=deadline)
         data: dict[str, Any] = {}
@@ -110,10 +110,10 @@ class ApiParticulier:
         if verdict is None:
             data, verdict = _about(reply.data, queries.person)
         if verdict is not None:
-            return [self._nothing(dataset, verdict) for dataset in wanted]
+            return self._nothing(wanted, verdict)
         now = self._client.clock()
         collected_at = now - _age(call, reply)
-        return [self._read(dataset, fields, data, now, collected_at) for dataset, fields in wanted.items()]
+        return {dataset: self._read(dataset, fields, data, now, collected_at) for dataset, fields in wanted.items()}
 
     def _read(
         self, dataset: str, wanted: frozenset[str], data: Mapping[str, Any], now: int, collected_at: int
@@ -127,8 +127,9 @@ class ApiParticulier:
             return nothing(dataset, _UNREADABLE, collected_at=now, drift=drift)
         return Fetched(dataset=dataset, outcome=Outcome.found, rows=(row,), collected_at=collected_at, drift=drift)
 
-    def _nothing(self, dataset: str, verdict: Verdict) -> Fetched:
-        return nothing(dataset, verdict, collected_at=self._client.clock())
+    def _nothing(self, wanted: Iterable[str], verdict: Verdict) -> dict[str, Fetched]:
+        now = self._client.clock()
+        return {dataset: nothing(dataset, verdict, collected_at=now) for dataset in wanted}
 
     def health(self) -> Health:
         """See `base.Connector.health`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Clock = Callable[[], int]
 """Integer milliseconds UTC; an argument of everything that needs the date."""
@@ -27,6 +27,8 @@ def now_ms() -> int:
 
 class Outcome(StrEnum):
     """Everything that can come of asking a source for a dataset."""
+
+    __hash__ = str.__hash__  # Enum's own is written in Python
 
     found = "found"
     no_data = "no_data"
@@ -86,27 +88,31 @@ class AskActor:
     kind: Literal["professional", "batch"] = "professional"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(NamedTuple):
     """What one source is asked about one person: permitted fields only."""
 
     fields: tuple[str, ...]
-    identifiers: Mapping[str, str] = field(repr=False)
+    identifiers: Mapping[str, str]
     actor: AskActor
     recipient_siret: str
 
+    def __repr__(self) -> str:
+        return f"Ask(fields={self.fields!r}, actor={self.actor!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+
+class Fetched(NamedTuple):
     """What a source answered for one dataset. `drift` holds paths into its answer, never values."""
 
     dataset: str
     outcome: Outcome
-    rows: tuple[Row, ...] = field(default=(), repr=False)
     collected_at: int
+    rows: tuple[Row, ...] = ()
     retry_after: int | None = None
     drift: tuple[str, ...] = ()
     detail: str = ""
+
+    def __repr__(self) -> str:
+        return f"Fetched(dataset={self.dataset!r}, outcome={self.outcome!r}, detail={self.detail!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

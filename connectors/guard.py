@@ -19,10 +19,10 @@ _KEPT_DRIFTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call is not made, as a code of `base.DETAILS`, and in how many seconds it may be."""
+    """Why a call is not made, as a code of `base.DETAILS`, and in how many seconds it may be, if that is known."""
 
     detail: str
-    retry_after: int
+    retry_after: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

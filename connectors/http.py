@@ -12,7 +12,7 @@ exception: the text of a library's error may hold an address with its query.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple, cast
 
@@ -21,7 +21,7 @@ import httpx
 import orjson
 
 from connectors.base import Clock
-from connectors.guard import Guard, Limits
+from connectors.guard import Guard, Limits, Refusal
 from connectors.pool import AiohttpPool, Answer
 from connectors.watch import Watch
 
@@ -48,19 +48,22 @@ class PartnerTransport(httpx.AsyncHTTPTransport):
         self._pool = pool  # type: ignore[assignment]
         self._connections = pool
 
-    async def answer(self, request: httpx.Request) -> Answer:
+    def answer(self, request: httpx.Request) -> Coroutine[Any, Any, Answer]:
         """The whole answer; raises httpx's or httpcore's errors.
 
         Straight from the pool: httpx's method would translate the request and the answer once more, for a third of
         the cost of a call. When that method is replaced, by pytest-httpx, it is asked.
         """
         if httpx.AsyncHTTPTransport.handle_async_request is not _HTTPX_OWN:
-            response = await self.handle_async_request(request)
-            return response.status_code, response.headers.raw, await response.aread()
+            return self._replaced(request)
         url = request.url
         body = None if request.method == "GET" else b"".join(cast("Iterable[bytes]", request.stream))
         target = (url.raw_scheme, url.raw_host, url.port, url.raw_path)
-        return await self._connections.answer(request.method, target, request.headers.raw, body=body)
+        return self._connections.answer(request.method, target, request.headers.raw, body=body)
+
+    async def _replaced(self, request: httpx.Request) -> Answer:
+        response = await self.handle_async_request(request)
+        return response.status_code, response.headers.raw, await response.aread()
 
 
 class Reply(NamedTuple):
@@ -109,32 +112,32 @@ class PartnerClient:
 
     async def call(self, request: httpx.Request, *, deadline: float) -> Reply:
         """Send `request` and read its answer before `deadline` (loop time)."""
-        refusal = self.guard.refusal()  # 1
+        guard = self.guard
+        refusal = guard.refusal()  # 1
         if refusal is not None:
             return Reply(fault=refusal.detail, retry_after=refusal.retry_after)
         try:
-            reply = await self._in_turn(request, deadline)
-        finally:
-            self.guard.release()
-        return reply
-
-    async def _in_turn(self, request: httpx.Request, deadline: float) -> Reply:
-        if not self.guard.place_at_once():  # 2
-            try:
-                async with asyncio.timeout_at(deadline):
-                    refusal = await self.guard.place(deadline=deadline)
-            except TimeoutError:
-                return Reply(fault="deadline")
-            if refusal is None:
-                refusal = self.guard.closed()  # a 429 may have arrived meanwhile
-                if refusal is not None:
-                    self.guard.leave()
-            if refusal is not None:
+            if not guard.place_at_once() and (refusal := await self._place(deadline)) is not None:  # 2
                 return Reply(fault=refusal.detail, retry_after=refusal.retry_after)
-        try:
-            return await self._in_place(request, deadline)
+            try:
+                return await self._in_place(request, deadline)
+            finally:
+                guard.leave()
         finally:
-            self.guard.leave()
+            guard.release()
+
+    async def _place(self, deadline: float) -> Refusal | None:
+        """Wait for a place; None when there is one, to be given back."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                refusal = await self.guard.place(deadline=deadline)
+        except TimeoutError:
+            return Refusal("deadline", None)
+        if refusal is None:
+            refusal = self.guard.closed()  # a 429 may have arrived meanwhile
+            if refusal is not None:
+                self.guard.leave()
+        return refusal
 
     async def _in_place(self, request: httpx.Request, deadline: float) -> Reply:
         started = time.monotonic()  # the loop's time, without asking for the loop

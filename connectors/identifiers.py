@@ -42,6 +42,8 @@ class Pivot(NamedTuple):
 
     def contradicts(self, birth_date: str) -> bool:
         """Whether somebody born on `birth_date` (YYYY-MM-DD) is certainly another person."""
+        if birth_date == self.birth_date:
+            return False
         found = _BIRTH_DATE.match(birth_date)
         if found is None:
             return False

@@ -6,7 +6,7 @@ that no contract foresees is never "no data".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from connectors.base import Fetched, Outcome
@@ -93,7 +93,7 @@ def doubtful_together(fetched: dict[str, Fetched]) -> dict[str, Fetched]:
     else:
         return fetched
     return {
-        dataset: replace(item, outcome=Outcome.ambiguous, rows=(), detail="identity_mismatch")
+        dataset: item._replace(outcome=Outcome.ambiguous, rows=(), detail="identity_mismatch")
         if item.outcome is Outcome.found
         else item
         for dataset, item in fetched.items()

@@ -23,7 +23,8 @@ Target = tuple[bytes, bytes, int | None, bytes]
 Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]
 """Status, headers as they came, whole body."""
 
-_OURS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")  # sent only when the request carries them
+_OURS = ("User-Agent", "Accept", "Accept-Encoding")  # sent only when the request carries them
+_OURS_WITH_BODY = (*_OURS, "Content-Type")
 
 
 class Body:
@@ -77,7 +78,6 @@ class AiohttpPool:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._limit, ssl=self._tls, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_OURS,
             auto_decompress=False,
             timeout=self._timeout,
             proxy=self._proxy,
@@ -104,41 +104,27 @@ class AiohttpPool:
         timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109  aiohttp's own
     ) -> Answer:
         """The same without httpx's types; raises httpcore's errors."""
+        session = self._session or self._open()
+        sent = CIMultiDict([(name.decode(), value.decode("latin-1")) for name, value in headers])
+        ours = _OURS if body is None else _OURS_WITH_BODY
         try:
-            return await self._send(method, target, headers, body=body, timeout=timeout or self._timeout)
+            response = await session.request(
+                method,
+                _address(target),
+                headers=sent,
+                skip_auto_headers=None if all(name in sent for name in ours) else ours,  # None: aiohttp's short way
+                data=body,
+                allow_redirects=False,
+                timeout=timeout or self._timeout,
+            )
+            try:
+                return response.status, response.raw_headers, await self._whole(response)
+            except BaseException:
+                response.close()  # the rest is never read: the connection cannot be used again
+                raise
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             failure = _named(error)
         raise failure  # outside the handler: the library's error, which holds the address, is not chained
-
-    async def _send(
-        self,
-        method: str,
-        target: Target,
-        headers: Iterable[tuple[bytes, bytes]],
-        *,
-        body: bytes | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  idem
-    ) -> Answer:
-        session = self._session or self._open()
-        scheme, host, port, path_and_query = target
-        path, _, query = path_and_query.decode().partition("?")
-        url = URL.build(
-            scheme=scheme.decode(), host=host.decode(), port=port, path=path, query_string=query, encoded=True
-        )
-        response = await session.request(
-            method,
-            url,
-            headers=CIMultiDict([(name.decode(), value.decode("latin-1")) for name, value in headers]),
-            data=body,
-            allow_redirects=False,
-            timeout=timeout,
-        )
-        try:
-            whole = await self._whole(response)
-        except BaseException:
-            response.close()  # the rest is never read: the connection cannot be used again
-            raise
-        return response.status, response.raw_headers, whole
 
     def _time_out(self, request: httpcore.Request) -> aiohttp.ClientTimeout:
         """The time-outs an AsyncClient sets, if it does; a connector bounds the whole call instead."""
@@ -154,10 +140,10 @@ class AiohttpPool:
         parts = []
         if room >= 0:
             room = self._max_answer
-            while part := await response.content.readany():
+            content = response.content
+            while room >= 0 and not content.at_eof():
+                part = await content.readany()
                 room -= len(part)
-                if room < 0:
-                    break
                 parts.append(part)
         if room < 0:
             raise _Unacceptable("answer_too_large")
@@ -176,6 +162,12 @@ class AiohttpPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _address(target: Target) -> URL:
+    scheme, host, port, path_and_query = target
+    path, _, query = path_and_query.decode().partition("?")
+    return URL.build(scheme=scheme.decode(), host=host.decode(), port=port, path=path, query_string=query, encoded=True)
 
 
 class _Unacceptable(aiohttp.ClientError):

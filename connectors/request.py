@@ -21,18 +21,18 @@ def quoted(value: str) -> str:
 class Endpoint:
     """One method and address of a partner."""
 
-    __slots__ = ("_host", "_method", "_parts", "_url")
+    __slots__ = ("_fixed", "_method", "_parts", "_url")
 
     def __init__(self, method: str, address: str) -> None:
         self._method = method
         self._url = httpx.URL(address)
         self._parts: Any = self._url._uri_reference  # noqa: SLF001  private: contract test, ADR 0004
-        self._host = (b"Host", self._url.netloc)
+        self._fixed = [(b"Host", self._url.netloc), (b"Accept-Encoding", b"identity")]  # RFC 9110 §12.5.3
 
     def headers(self, **values: str) -> "Headers":
         """Headers for requests to this host, named in snake case."""
         return [
-            self._host,
+            *self._fixed,
             *((name.replace("_", "-").encode("ascii"), value.encode("ascii")) for name, value in values.items()),
         ]
 

@@ -84,6 +84,7 @@ async def test_the_identity_goes_out_as_the_contract_writes_it(connect, fetch, h
     ]
     assert dict(request.headers) == {
         "host": "ap.example",
+        "accept-encoding": "identity",
         "authorization": "Bearer jeton-de-recette",
         "accept": "application/json",
         "user-agent": "passerelle/0.1",

@@ -298,6 +298,7 @@ async def test_the_wire_carries_what_was_built_and_nothing_more(connect, fetch):
     assert "nomNaissance=D%27OR%C3%89E%20%26%20Cie&prenoms%5B%5D=H%C3%89L%C3%88NE" in head[0]
     assert sorted(line.partition(":")[0].lower() for line in head[1:] if line) == [
         "accept",
+        "accept-encoding",
         "authorization",
         "host",
         "user-agent",
