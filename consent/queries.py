@@ -8,9 +8,8 @@ Refuses: to tell "another partner's person" from "nobody", and to open identifie
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -30,8 +29,7 @@ from policies.facts import Authorisation
 _BATCH = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A person as one partner's request for one purpose sees them."""
 
     subject: SubjectId
@@ -41,8 +39,11 @@ class Snapshot:
     uses: Mapping[str, int]
     authorisation: Authorisation | None
     ambiguous_kinds: frozenset[str]
-    key: SubjectKey = field(repr=False)
-    sealed: bytes | None = field(repr=False)
+    key: SubjectKey
+    sealed: bytes | None
+
+    def __repr__(self) -> str:
+        return f"Snapshot(epoch={self.epoch!r})"
 
     @property
     def ref(self) -> SubjectRef:

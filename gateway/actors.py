@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from connectors.base import AskActor
+from gateway.oauth.tokens import Professional
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
 from policies.decision import Actor
@@ -53,14 +54,18 @@ def acting(caller: Caller, *, batch_job: str | None, key: bytes) -> Acting:
         )
     if batch_job is not None:
         raise Refusal("batch_job_unknown")
+    return _professional(person, caller.vouching, key)
+
+
+@lru_cache(maxsize=4_096)  # the same few people act again and again; a token's names are in memory anyway
+def _professional(person: Professional, vouching: str, key: bytes) -> Acting:
     return Acting(
         facts=Actor(kind="professional", role=person.role, assurance=_ASSURANCES.get(person.acr or "", person.acr)),
-        tag=actor_tag(key, caller.vouching, person.id),
+        tag=actor_tag(key, vouching, person.id),
         ask=AskActor(id=person.id, family_name=person.family_name, given_name=person.given_name),
     )
 
 
-@lru_cache(maxsize=4_096)
 def actor_tag(key: bytes, partner: str, professional: str) -> str:
     """The journal's name of a professional: HMAC-SHA256 over partner and id, 128 bits, hex."""
     return hmac.digest(key, b"passerelle-actor/v1\0%b\0%b" % (partner.encode(), professional.encode()), "sha256")[

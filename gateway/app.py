@@ -55,9 +55,10 @@ def build_app(services: Services) -> Edge:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
+    hot = Route("/v1/exchanges", PostExchange(), methods=["POST"])
     router = Router(
         routes=[
-            Route("/v1/exchanges", PostExchange(), methods=["POST"]),
+            hot,
             *oauth_routes(services.server),
             Route("/v1/subjects", post_subject, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
@@ -79,4 +80,4 @@ def build_app(services: Services) -> Edge:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    return Edge(router, services)
+    return Edge(router, services, hot=hot)

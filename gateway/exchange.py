@@ -13,9 +13,9 @@ The walk, the same for every door:
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -39,20 +39,21 @@ from policies.decision import Authorisation, Decision, Facts, decide
 from policies.minimisation import Minimised, minimise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a partner asks for: exactly one of pseudonym and reference; names of datasets or of fields."""
 
-    pseudonym: str | None = field(repr=False)
-    reference: str | None = field(repr=False)
+    pseudonym: str | None
+    reference: str | None
     purpose: str
     names: tuple[str, ...]
     batch_job: str | None = None
     repeat: Repeat | None = None
 
+    def __repr__(self) -> str:
+        return "Wanted(…)"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+
+class _Case(NamedTuple):
     """What is the same in every entry and every step of one exchange."""
 
     caller: Caller
@@ -230,7 +231,7 @@ async def fetch(
     for source, fetched in answers.items():
         if services.kinds[source] & person.ambiguous_kinds:  # declared with several values, so never sent
             found |= {
-                dataset: replace(each, outcome=Outcome.ambiguous, detail="")
+                dataset: each._replace(outcome=Outcome.ambiguous, detail="")
                 for dataset, each in fetched.items()
                 if each.detail == "identifier_missing"
             }
@@ -241,13 +242,13 @@ def _proofs(services: Services, minimised: Minimised, seed: bytes) -> dict[str, 
     """Commitments to what leaves: to the value, or for a list to the column of values."""
     known = services.catalogue.vocabulary.datasets
     values: dict[str, Json] = {}
-    for name in minimised.transforms:
-        dataset = name.partition(".")[0]
-        column: list[Json] = [row.get(name) for row in minimised.values[dataset]]
-        if known[dataset].many:
-            values[name] = column
-        elif column:
-            values[name] = column[0]
+    for dataset, rows in minimised.values.items():
+        if not known[dataset].many:  # one row at most, of what leaves and nothing else
+            values.update(*rows)
+            continue
+        start = f"{dataset}."
+        names = [name for name in minimised.transforms if name.startswith(start)]
+        values.update((name, [row.get(name) for row in rows]) for name in names)
     commits: dict[str, Json] = {**commit_all(seed, values)}
     reduced = {name: how for name, how in minimised.transforms.items() if how != "clear"}
     return {"commits": commits} | ({"transforms": reduced} if reduced else {})

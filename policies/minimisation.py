@@ -10,7 +10,6 @@ no repr and no exception.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -30,13 +29,15 @@ Records = Mapping[str, Sequence[Row]]
 _ABSENT: Final = object()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Minimised:
+class Minimised(NamedTuple):
     """What may leave: rows per dataset, the obligation each field left under, and what was withheld and why."""
 
-    values: Mapping[str, list[dict[str, Any]]] = field(repr=False)
+    values: Mapping[str, list[dict[str, Any]]]
     transforms: Mapping[str, str]
     withheld: Mapping[str, Reason]
+
+    def __repr__(self) -> str:
+        return f"Minimised(transforms={self.transforms!r}, withheld={self.withheld!r})"
 
 
 class _Step(NamedTuple):

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from pydantic import Field
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from gateway import idempotency
@@ -59,7 +58,8 @@ class PostExchange:
     async def _exchange(
         self, scope: Scope, receive: Receive, services: Services, caller: Caller, *, now: int
     ) -> dict[str, Any]:
-        headers = Headers(raw=scope["headers"])
+        # of a header sent twice the first counts, as elsewhere in the API
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
         raw = await read_body(headers, receive)
         asked = parse(ExchangeRequest, raw)
         pseudonym, reference = _named(asked, caller)
