@@ -10,7 +10,7 @@ settle  by the holder of the claim only. A process that died loses its claim whe
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -44,13 +44,17 @@ class Claimed:
     secret: bytes | None = field(repr=False)
 
 
-def _ready(now: int) -> sa.ColumnElement[bool]:
+Now: TypeAlias = int | sa.BindParameter[int]
+"""Milliseconds UTC, or where they are to be put."""
+
+
+def _ready(now: Now) -> sa.ColumnElement[bool]:
     """Endpoints that may be called: not disabled, not told to wait, of a partner that is not suspended."""
     active = sa.exists().where(partners.c.id == endpoint.c.partner, partners.c.status == "active")
     return endpoint.c.disabled_at.is_(None) & (endpoint.c.not_before <= now) & active
 
 
-def _first(now: int) -> sa.ColumnElement[bool]:
+def _first(now: Now) -> sa.ColumnElement[bool]:
     """The oldest pending one of its person, due, on nobody's lease."""
     earlier = delivery.alias("earlier")
     before = sa.exists().where(
@@ -61,12 +65,6 @@ def _first(now: int) -> sa.ColumnElement[bool]:
     )
     pending = delivery.c.state == sa.literal_column("'pending'")  # a constant, so that the partial index serves
     return pending & (delivery.c.due_at <= now) & (delivery.c.lease_until <= now) & ~before
-
-
-def waiting(connection: Connection, now: int) -> bool:
-    """Whether a claim may find anything: reads only."""
-    some = sa.select(endpoint.c.id).where(_ready(now), _has_work(now)).limit(1)
-    return connection.execute(some).first() is not None
 
 
 def claim(connection: Connection, *, now: int, lease_ms: int, per_endpoint: int, limit: int) -> list[Claimed]:
@@ -86,8 +84,17 @@ def claim(connection: Connection, *, now: int, lease_ms: int, per_endpoint: int,
     return taken
 
 
-def _has_work(now: int) -> sa.ColumnElement[bool]:
+def _has_work(now: Now) -> sa.ColumnElement[bool]:
     return sa.exists().where(delivery.c.endpoint == endpoint.c.id, _first(now)).correlate(endpoint)
+
+
+_NOW = sa.bindparam("now", type_=sa.BigInteger)
+_WAITING = sa.select(endpoint.c.id).where(_ready(_NOW), _has_work(_NOW)).limit(1)  # once per second, so built once
+
+
+def waiting(connection: Connection, now: int) -> bool:
+    """Whether a claim may find anything: reads only."""
+    return connection.execute(_WAITING, {"now": now}).first() is not None
 
 
 def _take(connection: Connection, to: Any, *, now: int, lease_ms: int, limit: int) -> list[Claimed]:
