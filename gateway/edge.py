@@ -42,7 +42,7 @@ class Edge:
         self._app = app
         self._services = services
         self._hot = hot
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()  # bound once: the lazy one is bound anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other ASGI scopes pass through."""

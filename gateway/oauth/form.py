@@ -118,8 +118,8 @@ async def read_parameters(attempt: Attempt) -> None:
     except ValueError:  # from None: the message quotes the body
         raise refused("form") from None
     names = [name for name, _ in pairs]
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:  # several targets are legal, but a token of ours has one audience (RFC 8707 §2)
+    if len(set(names)) < len(names):  # several targets are legal, but a token of ours has one audience (RFC 8707 §2)
+        repeated = {name for name in names if names.count(name) > 1}
         raise refused("target" if repeated <= _TARGETS else "duplicate")
     attempt.parameters = {name: value for name, value in pairs if value}
 
