@@ -120,22 +120,35 @@ def use(connection: Connection, rows: dict[Key, int]) -> set[Key]:
     """
     ordered = [(*key, rows[key]) for key in sorted(rows)]
     if connection.dialect.name == "postgresql":
-        found = connection.exec_driver_sql(_POSTGRESQL, tuple(map(list, zip(*ordered, strict=True))))
+        found = connection.exec_driver_sql(_POSTGRESQL, tuple(map(list, zip(*ordered, strict=True)))).all()
+    elif _all_fresh(connection, ordered):
+        return set(rows)
     else:
-        found = connection.exec_driver_sql(_sqlite(len(ordered)), tuple(chain.from_iterable(ordered)))
+        found = connection.exec_driver_sql(_sqlite(len(ordered)), tuple(chain.from_iterable(ordered))).all()
     return {(partner, bytes(jti)) for partner, jti in found}
 
 
-# Written out: a third less CPU on SQLite than through the SQL toolkit, and one statement for any number of rows.
+def _all_fresh(connection: Connection, ordered: Sequence[tuple[str, bytes, int]]) -> bool:
+    """Insert all of them, or none when one was there: half the time of the statement that tells which (SQLite)."""
+    with connection.begin_nested() as undo:
+        if connection.exec_driver_sql(_ONE, ordered).rowcount == len(ordered):
+            return True
+        undo.rollback()
+    return False
+
+
+# Written out: a third less CPU on SQLite than through the SQL toolkit.
 _INTO = f"INSERT INTO {used_jti.name} (partner, jti, expires_at) "
-_AND = " ON CONFLICT DO NOTHING RETURNING partner, jti"
-_POSTGRESQL = f"{_INTO}SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[]){_AND}"
+_AND = " ON CONFLICT DO NOTHING"
+_WHICH = f"{_AND} RETURNING partner, jti"
+_ONE = f"{_INTO}VALUES (?, ?, ?){_AND}"
+_POSTGRESQL = f"{_INTO}SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[]){_WHICH}"
 
 
 @cache
 def _sqlite(rows: int) -> str:
     """One text per number of rows, which the driver prepares once."""
-    return f"{_INTO}VALUES {', '.join(['(?, ?, ?)'] * rows)}{_AND}"
+    return f"{_INTO}VALUES {', '.join(['(?, ?, ?)'] * rows)}{_WHICH}"
 
 
 def purge(connection: Connection, *, now: int) -> int:

@@ -58,6 +58,14 @@ async def test_of_many_at_the_same_moment_one_wins(store, used):
     assert await count(store) == 30
 
 
+async def test_a_used_one_among_fresh_ones_is_refused_alone(store, used):
+    """Requests of one batch are not answered for each other: what is fresh is used up, once."""
+    assert await claim(used, "b")
+    assert await asyncio.gather(*(claim(used, jti) for jti in "abc")) == [True, False, True]
+    assert await asyncio.gather(*(claim(used, jti) for jti in "abcd")) == [False, False, False, True]
+    assert await count(store) == 4
+
+
 async def test_any_text_can_be_a_jti(store, used):
     """Only its digest is stored: quotes, zeros and lone surrogates are harmless."""
     for jti in ("'; DROP TABLE oauth_used_jti; --", "\x00", "\ud800", "é" * 256):
