@@ -6,7 +6,7 @@ import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.routing import Route, Router
+from starlette.routing import Route
 
 from gateway.api.answers import routes as answer_routes
 from gateway.api.authorisations import get_request, post_authorisation_request, post_link
@@ -22,6 +22,7 @@ from gateway.channels import run as run_channels
 from gateway.edge import Edge
 from gateway.erasures import drop_keys
 from gateway.oauth.routes import routes as oauth_routes
+from gateway.routing import Routes
 from gateway.services import Services
 from gateway.signin.routes import routes as signin_routes
 from gateway.web.routes import routes as page_routes
@@ -55,10 +56,9 @@ def build_app(services: Services) -> Edge:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    hot = Route("/v1/exchanges", PostExchange(), methods=["POST"])
-    router = Router(
-        routes=[
-            hot,
+    router = Routes(
+        [
+            Route("/v1/exchanges", PostExchange(), methods=["POST"]),
             *oauth_routes(services.server),
             Route("/v1/subjects", post_subject, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
@@ -77,7 +77,6 @@ def build_app(services: Services) -> Edge:
             Route("/readyz", get_readyz, methods=["GET"]),
             Route("/openapi.yaml", get_openapi, methods=["GET"]),
         ],
-        redirect_slashes=False,
         lifespan=lifespan,
     )
-    return Edge(router, services, hot=hot)
+    return Edge(router, services)

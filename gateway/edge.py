@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audit.ids import new_id
@@ -34,14 +33,12 @@ class Edge:
     """Gives each request an id, turns errors into problems, writes one line per request.
 
     Endpoints find the services in `scope["services"]` and add what they want in the line to `scope["line"]`:
-    codes, slugs, numbers, never a value of a person or of the request. `hot` is a route of the application whose POST
-    goes straight to its endpoint: searching costs a hundredth of an exchange.
+    codes, slugs, numbers, never a value of a person or of the request.
     """
 
-    def __init__(self, app: ASGIApp, services: Services, *, hot: Route) -> None:
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._services = services
-        self._hot = hot
         self._log = structlog.get_logger().bind()  # bound once: the lazy one is bound anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,11 +70,7 @@ class Edge:
             await send(message)
 
         try:
-            if scope["path"] == self._hot.path and scope["method"] == "POST":
-                scope["route"] = self._hot
-                await self._hot.app(scope, receive, send_with_headers)
-            else:
-                await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  the last resort: nothing unforeseen may reach the client
             known = _unrouted(error) if isinstance(error, HTTPException) else error
             line["code"] = known.code if isinstance(known, PageProblem) else code_of(known)
