@@ -11,8 +11,9 @@ import asyncio
 import ssl
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from gateway.settings import Settings
-from gateway.wire import WholeAnswers
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 all qualify
 
@@ -23,7 +24,7 @@ class TlsRefused(Exception):  # noqa: N818  the start is refused, with a sentenc
     code = "tls_refused"
 
 
-class TlsProtocol(WholeAnswers):
+class TlsProtocol(HttpToolsProtocol):
     """HTTP over TLS whose ASGI scope tells the client's certificate."""
 
     _told: dict[object, object]
@@ -51,7 +52,7 @@ class TlsProtocol(WholeAnswers):
 def server_options(settings: Settings) -> dict[str, Any]:
     """What `uvicorn.Config` is given beside the rest; nothing when a proxy ends TLS."""
     if not settings.tls_key:
-        return {"http": WholeAnswers}
+        return {"http": "httptools"}
     context = _context(settings)
     return {"http": TlsProtocol, "ssl_context_factory": lambda _config, _default: context}
 

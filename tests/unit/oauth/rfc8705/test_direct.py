@@ -25,7 +25,6 @@ from gateway.oauth.client import make_assertion
 from gateway.processes import free_port
 from gateway.settings import Settings
 from gateway.tls import TlsRefused, server_options
-from gateway.wire import WholeAnswers
 from tests.bed import Bed, bed, served, settings_of
 from tests.unit.oauth.rfc8705.authority import Made, make
 
@@ -199,4 +198,4 @@ def test_files_that_cannot_be_used_stop_the_start(tmp_path):
 
 def test_behind_a_proxy_nothing_of_tls_is_set_up(tmp_path):
     """Without files the gateway speaks HTTP to its proxy."""
-    assert server_options(Settings(home=tmp_path)) == {"http": WholeAnswers}
+    assert server_options(Settings(home=tmp_path)) == {"http": "httptools"}
