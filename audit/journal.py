@@ -27,7 +27,8 @@ __all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
 
 _TURNS = 8
 _PATIENCE = 0.05  # seconds an announced change is waited for
-_WOKEN_AT_ONCE = 32  # whoever else waits for the loop gets a turn between
+_WOKEN_AT_ONCE = 24  # whoever else waits for the loop gets a turn between
+_WOKEN_WHILE_REMOTE = 16  # a server is busy meanwhile: nothing is lost by smaller turns
 _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
@@ -51,6 +52,7 @@ class Journal:
     ) -> None:
         self.origin = origin
         self._store = store
+        self._woken_at_once = _WOKEN_WHILE_REMOTE if store.remote else _WOKEN_AT_ONCE
         self._clock = clock
         self._max_batch = max_batch
         self._max_waiting = max_waiting
@@ -63,6 +65,7 @@ class Journal:
         self._waiting: deque[_Waiting] = deque()
         self._changes: deque[_Waiting] = deque()
         self._coming = 0
+        self._passed = asyncio.Event()
         self._until = 0.0
         self._news = asyncio.Event()
         self._batcher: asyncio.Task[None] | None = None
@@ -97,12 +100,22 @@ class Journal:
         A stop that a person asks for goes before the exchanges that are under way (docs/adr/0031-a-stop-goes-first.md).
         """
         self._coming += 1
+        self._passed.clear()
         self._until = asyncio.get_running_loop().time() + _PATIENCE
         try:
             yield
         finally:
             self._coming -= 1
             self._news.set()
+            if not self._coming:
+                self._passed.set()
+
+    async def let_pass(self) -> None:
+        """Wait while a change is announced, 50 ms at most: for whoever is about to ask for much of the loop's time."""
+        if self._coming and asyncio.get_running_loop().time() < self._until:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._until):
+                    await self._passed.wait()
 
     async def append(self, draft: Draft) -> Appended:
         """Make an entry durable and give its place.
@@ -183,7 +196,7 @@ class Journal:
         first = _goes_first(batch[0][0].draft)
         outcomes = await self._outcomes([prepared for prepared, _ in batch])
         for position, (_, future) in enumerate(batch):
-            if position % _WOKEN_AT_ONCE == 0 and not first:
+            if position % self._woken_at_once == 0 and not first:
                 await asyncio.sleep(0)
                 await self._let_changes_pass()  # before those who are woken fill the loop with their own work
             outcome = outcomes[position]

@@ -39,6 +39,7 @@ class PostExchange:
         """Answer one request; what it raises becomes a problem at the edge."""
         services: Services = scope["services"]
         line: dict[str, Any] = scope["line"]
+        await services.journal.let_pass()
         now = services.clock()
         caller = await services.verifier.presented(scope, now)
         line["partner"] = caller.partner.id

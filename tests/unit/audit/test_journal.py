@@ -183,6 +183,29 @@ async def test_an_announcement_that_stays_open_holds_up_once(log, monkeypatch):
     assert len(waits) <= 1
 
 
+async def test_who_comes_while_a_change_is_announced_waits_at_the_door(log):
+    """Until the last of them has passed; nobody waits when none is announced."""
+    async with log.journal() as journal:
+        await journal.let_pass()
+        with journal.first():
+            with journal.first():
+                waiting = asyncio.create_task(journal.let_pass())
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
+            assert not waiting.done()
+        await asyncio.wait_for(waiting, 0.02)
+
+
+async def test_the_door_opens_however_long_a_change_is_announced(log):
+    """Its patience counts from the beginning of the announcement: later comers do not wait at all."""
+    async with log.journal() as journal:
+        with journal.first():
+            async with asyncio.timeout(5):
+                await journal.let_pass()
+            async with asyncio.timeout(0.01):
+                await journal.let_pass()
+
+
 async def test_when_every_change_fails_nothing_is_written(log):
     """A batch of failures ends without an entry."""
 
