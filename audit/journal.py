@@ -28,7 +28,8 @@ __all__ = ["Appended", "Batch", "Change", "Draft", "Gate", "Journal"]
 _TURNS = 8
 _PATIENCE = 0.05  # seconds an announced change is waited for
 _WOKEN_AT_ONCE = 24  # whoever else waits for the loop gets a turn between
-_WOKEN_WHILE_REMOTE = 16  # a server is busy meanwhile: nothing is lost by smaller turns
+_WOKEN_WHILE_REMOTE = 32  # fewer would tear apart the batches of processes that share a log
+_QUIET = 16  # batches in a row that nobody else wrote between, before one goes without the lock
 _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
@@ -73,7 +74,7 @@ class Journal:
         self._held: AuditError | None = None
         self._latest = 0
         self._tail: Shard | None = None  # the log as our last durable batch left it
-        self._alone = False  # and as the last batch found it
+        self._quiet = 0  # batches in a row that found it so
 
     async def start(self) -> None:
         """Check the database's durability and what it holds, create the log when empty, begin to batch."""
@@ -219,14 +220,14 @@ class Journal:
                 outcomes[position].__cause__ = error  # type: ignore[union-attr]  # an exception
             return outcomes
         self._tail = written.tail or self._tail
-        self._alone = written.alone
+        self._quiet = self._quiet + 1 if written.alone else 0
         return written.outcomes
 
     async def _write(self, batch: list[Prepared]) -> Written:
         """Without the lock while nobody else writes, where that spares round trips; else under it."""
         now, tail = self._clock(), self._tail
-        quiet = self._alone and not any(one.draft.change for one in batch)
-        if quiet and tail is not None and self._store.remote:
+        alone = self._quiet >= _QUIET and not any(one.draft.change for one in batch)
+        if alone and tail is not None and self._store.remote:
             unlocked = partial(write_unlocked, batch=batch, rules=self._rules, now=now, tail=tail)
             if (written := await self._store.each(unlocked)) is not None:
                 return written
