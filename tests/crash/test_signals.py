@@ -33,7 +33,7 @@ async def test_killed_at_any_moment_each_event_is_acknowledged_in_order(
     killed = False
 
     def half(got: Got) -> bytes | None:
-        return GOOD if killed or int(got.event["data"]["subject"][-1], 16) % 2 else None
+        return GOOD if killed or receiver.got.index(got) % 2 else None  # the first one that arrives is held
 
     async with receiving(half) as receiver, town(tmp_path, url, webhook_allow="127.0.0.1") as where:
         services = where.bed.services
