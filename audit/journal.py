@@ -29,14 +29,14 @@ _TURNS = 8
 _PATIENCE = 0.05  # seconds an announced change is waited for
 _WOKEN_AT_ONCE = 24  # whoever else waits for the loop gets a turn between
 _WOKEN_WHILE_REMOTE = 32  # fewer would tear apart the batches of processes that share a log
-_QUIET = 16  # batches in a row that nobody else wrote between, before one goes without the lock
 _Waiting = tuple[Prepared, "asyncio.Future[Appended]"]
 
 
 class Journal:
     """One log in one database; any number of these may write to it, from any number of processes.
 
-    `origin` is the base name of the log: its shards are `<origin>/<year>`.
+    `origin` is the base name of the log: its shards are `<origin>/<year>`. After `quiet` batches in a row that nobody
+    else wrote between, one goes without the lock (docs/adr/0032-batches-without-a-lock.md).
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Journal:
         max_waiting: int = 4_096,
         max_unpublished_ms: int = 60_000,
         max_unwitnessed_ms: int | None = None,
+        quiet: int = 16,
     ) -> None:
         self.origin = origin
         self._store = store
@@ -57,6 +58,7 @@ class Journal:
         self._clock = clock
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._quiet_wanted = quiet
         self._rules = Rules(
             gate=gate,
             base=origin,
@@ -226,7 +228,7 @@ class Journal:
     async def _write(self, batch: list[Prepared]) -> Written:
         """Without the lock while nobody else writes, where that spares round trips; else under it."""
         now, tail = self._clock(), self._tail
-        alone = self._quiet >= _QUIET and not any(one.draft.change for one in batch)
+        alone = self._quiet >= self._quiet_wanted and not any(one.draft.change for one in batch)
         if alone and tail is not None and self._store.remote:
             unlocked = partial(write_unlocked, batch=batch, rules=self._rules, now=now, tail=tail)
             if (written := await self._store.each(unlocked)) is not None:

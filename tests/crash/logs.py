@@ -56,8 +56,8 @@ def draft(**changes: Any) -> Draft:
 
 
 def journal_of(store: Store, *, clock: Callable[[], int] = now, **options: Any) -> Journal:
-    """A journal of this log; the caller starts and closes it."""
-    return Journal(store, gate=stamp, origin=ORIGIN, clock=clock, **options)
+    """A journal of this log, soon without the lock where it can be; the caller starts and closes it."""
+    return Journal(store, gate=stamp, origin=ORIGIN, clock=clock, **{"quiet": 0} | options)
 
 
 def publisher_of(store: Store, state: Path, **options: Any) -> Publisher:

@@ -55,7 +55,7 @@ class Log:
 
     @asynccontextmanager
     async def journal(self, **options: Any) -> AsyncIterator[Journal]:
-        journal = Journal(self.database, **{"gate": stamp, "origin": BASE, "clock": self.clock} | options)
+        journal = Journal(self.database, **{"gate": stamp, "origin": BASE, "clock": self.clock, "quiet": 1} | options)
         await journal.start()
         try:
             yield journal

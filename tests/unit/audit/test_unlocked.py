@@ -14,12 +14,6 @@ from gateway.database import open_database
 from tests.unit.audit.conftest import NOW, linked, make_log, stamp
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """One batch that finds the log as we had left it is enough."""
-    monkeypatch.setattr("audit.journal._QUIET", 1)
-
-
 @pytest.fixture
 def postgres_url(postgres):
     """A database of its own."""
@@ -106,11 +100,10 @@ async def test_who_wrote_in_between_comes_first(log, postgres_url, tmp_path):
     assert (await log.publish()).size == 7
 
 
-async def test_the_lock_is_taken_until_nobody_else_has_written_for_a_while(log, monkeypatch):
+async def test_the_lock_is_taken_until_nobody_else_has_written_for_a_while(log):
     """Two processes that write in turn would only find each other's batches."""
-    monkeypatch.setattr("audit.journal._QUIET", 3)
     gate = Meddling(None)
-    async with log.journal(gate=gate) as journal:
+    async with log.journal(gate=gate, quiet=3) as journal:
         for _ in range(6):
             await journal.append(linked())
     assert gate.locked == [True] * 4 + [False] * 2

@@ -117,7 +117,7 @@ def asked(**changes: object) -> Request:
 
 
 async def start(store: Database, clock: Clock) -> Journal:
-    journal = Journal(store, gate=Gate(clock), origin=ORIGIN, clock=clock)
+    journal = Journal(store, gate=Gate(clock), origin=ORIGIN, clock=clock, quiet=0)
     await journal.start()
     return journal
 
