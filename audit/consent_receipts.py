@@ -79,7 +79,9 @@ def agrees(claims: Mapping[str, Any], leaf: bytes) -> bool:
         "catalogue": record["header"]["catalogue"],
         "fields": sorted(field["field_id"] for field in record["data"]),
     }
-    return all(entry.get(name) == value for name, value in said.items())
+    digest = claims["record_digest"]
+    same = entry.get("record", digest) == digest  # the first entries named no record
+    return same and all(entry.get(name) == value for name, value in said.items())
 
 
 def matches(claims: Mapping[str, Any], content: Json) -> bool:

@@ -60,6 +60,7 @@ _AUTHORISATION = Event(
         "witness": forms.actor,
         "evidence": forms.hex256,  # of the signed paper
         "confirmed": forms.time,  # by a second act of the person
+        "record": forms.hex256,  # of the record it freezes
         "mandate": forms.hex128,
         "capacity": forms.code,
         "due": forms.time,

@@ -26,6 +26,9 @@ from consent.planning import Move, Standing
 from consent.states import NONE, By, Record, Request, read_record, write_record
 from consent.vault import SubjectId, Vault
 
+FREEZING = frozenset({"given", "renewed", "activated"})
+"""Events that freeze a record: their entry names its digest."""
+
 _ATTEMPTS = 32
 _LISTED = 1_000
 _SCHEMA = "iso-27560/passerelle-1"
@@ -41,7 +44,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What others may have to hear of a transition: no personal value. `event` is the journal's word."""
+    """What others may have to hear of a transition: no personal value. `event` is the journal's word.
+
+    `record` is the SHA-256 of the record it freezes, as its entry names it.
+    """
 
     record_id: str
     subject: SubjectId
@@ -50,10 +56,14 @@ class Told:
     event: str
     at: int
     entry: int
+    record: str | None = None
 
 
 Tell = Callable[[Connection, Told], None]
 """Called inside the transition's transaction: what it writes stands or falls with the transition."""
+
+Digest = Callable[[Connection, Record], str]
+"""The SHA-256, hex, of the record a transition is to freeze; asked for before its entry is made."""
 
 Plan = Callable[[Standing], tuple[Record, Move]]
 """From what stands: the record the move is about, and the move."""
@@ -66,11 +76,14 @@ class _Moved(ConsentError):  # noqa: N818  caught here
 class Carrier:
     """The one way transitions are written."""
 
-    def __init__(self, *, store: Store, journal: Journal, vault: Vault, told: Tell | None = None) -> None:
+    def __init__(
+        self, *, store: Store, journal: Journal, vault: Vault, told: Tell | None = None, digest: Digest | None = None
+    ) -> None:
         self.store = store
         self._journal = journal
         self._vault = vault
         self._told = told
+        self._digest = digest
 
     def first(self) -> AbstractContextManager[None]:
         """While this is open, what is carried out goes before the exchanges that wait (`audit.journal`)."""
@@ -95,13 +108,15 @@ class Carrier:
             before, move = plan(found)  # 1
             after = moved(before, move, by=by, now=now)
             ref = SubjectRef(subject, await self._vault.open(subject))
+            record = await self._frozen(after, move)
+            members = _members(after, move, epoch=found.epoch + move.bump, by=by, new=before.state == NONE)
             draft = Draft(
                 type=f"authorisation.{move.event}",
-                members=_members(after, move, epoch=found.epoch + move.bump, by=by, new=before.state == NONE),
+                members=members if record is None else {**members, "record": record},
                 time=now,
                 subject=ref,
                 guard=ChangeGuard(epoch=found.epoch, bump=move.bump),
-                change=self._change(found, look, move, before=before, after=after, told=told),
+                change=self._change(found, look, move, before=before, after=after, told=told, record=record),
             )
             try:
                 appended = await self._journal.append(draft)  # 2
@@ -114,6 +129,12 @@ class Carrier:
         """The person's epoch and these records; raises `SubjectErased`."""
         return await self.store.read(lambda connection: _read(connection, subject, look))
 
+    async def _frozen(self, after: Record, move: Move) -> str | None:
+        digest = self._digest
+        if digest is None or move.event not in FREEZING:
+            return None
+        return await self.store.read(lambda connection: digest(connection, after))
+
     def _change(
         self,
         found: Standing,
@@ -123,6 +144,7 @@ class Carrier:
         before: Record,
         after: Record,
         told: Tell | None,
+        record: str | None,
     ) -> Callable[[Connection, int], None]:
         """3: under the lock."""
         row = write_record(after)
@@ -140,7 +162,7 @@ class Carrier:
                 connection.execute(_UPDATE, {"which": after.id, **written})
             for tell in (self._told, told):
                 if tell is not None:
-                    tell(connection, _told(before, move, at=after.changed_at, entry=index))
+                    tell(connection, _told(before, move, at=after.changed_at, entry=index, record=record))
 
         return change
 
@@ -233,7 +255,7 @@ def _members(after: Record, move: Move, *, epoch: int, by: By, new: bool) -> dic
     return {name: value for name, value in content.items() if value is not None}
 
 
-def _told(before: Record, move: Move, *, at: int, entry: int) -> Told:
+def _told(before: Record, move: Move, *, at: int, entry: int, record: str | None) -> Told:
     return Told(
         record_id=before.id,
         subject=before.subject,
@@ -242,6 +264,7 @@ def _told(before: Record, move: Move, *, at: int, entry: int) -> Told:
         event=move.event,
         at=at,
         entry=entry,
+        record=record,
     )
 
 

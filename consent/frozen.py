@@ -1,8 +1,8 @@
 """What was given, kept as it was given: terms stored once by digest, each person's part in the transaction of giving.
 
 Answers for: a record read years later has the bytes it was given with, whatever the catalogue says by then; its digest
-is computed when it is given, kept, and checked at each reading. Refuses to let anything be given under terms that were
-not kept (`TermsUnknown`), and to give out a record that was altered (`RecordAltered`).
+is named by the entry that gives it, and both are checked at each reading. Refuses to let anything be given under terms
+that were not kept (`TermsUnknown`), and to give out a record that was altered (`RecordAltered`).
 """
 
 import hashlib
@@ -17,9 +17,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from audit import shards, tiles
 from audit.canonical import dumps, loads
 from audit.errors import NotCanonical
+from audit.merkle import leaf_hash
+from audit.models import audit_entry
 from audit.store import Store
 from consent import record_27560
-from consent.carrying import Tell, Told
+from consent.carrying import FREEZING, Tell, Told
 from consent.errors import RecordAltered, TermsUnknown
 from consent.models import authorisation, frozen, partner_subject, terms, terms_line
 from consent.models import mandate as mandates
@@ -27,7 +29,6 @@ from consent.record_27560 import Place, Whole
 from consent.states import Mandate, Record, read_record
 from policies.catalogue import Catalogue
 
-_GIVEN = frozenset({"given", "renewed", "activated"})
 _NAMED = (partner_subject.c.subject == authorisation.c.subject) & (
     partner_subject.c.partner == authorisation.c.recipient
 )
@@ -36,6 +37,8 @@ _WRITTEN = (
     .join(partner_subject, _NAMED)
     .where(authorisation.c.id == sa.bindparam("id"))
 )
+
+_ENTRY = sa.select(audit_entry.c.hash, audit_entry.c.leaf).where(audit_entry.c.index == sa.bindparam("entry"))
 
 
 async def keep_terms(store: Store, catalogue: Catalogue) -> None:
@@ -68,33 +71,40 @@ def both(*hooks: Tell) -> Tell:
 
 
 class Freezer:
-    """Goes into `Authorisations(told=…)`: freezes what is given, in the transaction that gives it."""
+    """Goes into `Authorisations(told=…, digest=…)`: freezes what is given, in the transaction that gives it."""
 
     def __init__(self) -> None:
         self._terms: dict[str, Mapping[str, Any]] = {}  # by digest: content that never changes
         self._lines: dict[tuple[str, str, str], str] = {}
 
+    def digest(self, connection: Connection, record: Record) -> str:
+        """Of the record that is to be frozen. Raises `TermsUnknown`."""
+        return self._written(connection, record, _pseudonym(connection, record))["digest"]
+
     def told(self, connection: Connection, told: Told) -> None:
-        """Under the journal's lock."""
+        """Under the journal's lock; raises `RecordAltered` when what is frozen is not what the entry names."""
         if told.event == "tombstoned":
             connection.execute(sa.delete(frozen).where(frozen.c.authorisation == told.record_id))
-        if told.event not in _GIVEN:
+        if told.event not in FREEZING:
             return
         row: Any = dict(connection.execute(_WRITTEN, {"id": told.record_id}).mappings().one())
         subject_ref = row.pop("pseudonym")
-        record = read_record(row, {})
+        written = self._written(connection, read_record(row, {}), subject_ref)
+        if written["digest"] != told.record:
+            raise RecordAltered("this record is not the one its entry names")
+        connection.execute(sa.insert(frozen), {**written, "entry": told.entry})
+
+    def _written(self, connection: Connection, record: Record, subject_ref: str) -> dict[str, str]:
         digest = self._line(connection, record)
         own = record_27560.own(record, mandate=_mandate(connection, record))
         content = record_27560.whole(own, self.terms(connection, digest), subject_ref=subject_ref)
-        written = {
+        return {
             "authorisation": record.id,
             "subject": record.subject,
             "terms": digest,
             "own": dumps(own).decode(),
             "digest": hashlib.sha256(dumps(content)).hexdigest(),
-            "entry": told.entry,
         }
-        connection.execute(sa.insert(frozen), written)
 
     async def read(self, store: Store, record: Record) -> Whole:
         """Put a record together as it was given; one that was not given as it was asked."""
@@ -116,7 +126,7 @@ class Freezer:
             raise RecordAltered("this record is not one") from None
         if hashlib.sha256(dumps(content)).hexdigest() != kept.digest:
             raise RecordAltered("this record is not what was given")
-        return Whole(content=content, subject_ref=subject_ref, digest=kept.digest, place=_place(connection, kept.entry))
+        return Whole(content=content, subject_ref=subject_ref, digest=kept.digest, place=_place(connection, kept))
 
     def terms(self, connection: Connection, digest: str) -> Mapping[str, Any]:
         """Terms by digest; raises `RecordAltered`."""
@@ -171,9 +181,21 @@ def _mandate(connection: Connection, record: Record) -> Mandate | None:
     )
 
 
-def _place(connection: Connection, position: int) -> Place:
-    """Position over all shards, to the place in its shard; also of an entry that was pruned."""
-    shard = next(each for each in reversed(shards.every(connection)) if each.first <= position)
-    index = position - shard.first
-    (leaf_hash,) = tiles.hashes_at(connection, shard, 0, start=index, end=index + 1)
-    return Place(origin=shard.origin, index=index, leaf_hash=bytes(leaf_hash))
+def _place(connection: Connection, kept: Any) -> Place:
+    """Where its entry stands; raises `RecordAltered` unless it names this record. Of a pruned one the hash is left."""
+    shard = next(each for each in reversed(shards.every(connection)) if each.first <= kept.entry)
+    index = kept.entry - shard.first
+    if index < shard.minimum:
+        (digest,) = tiles.hashes_at(connection, shard, 0, start=index, end=index + 1)
+    else:
+        row = connection.execute(_ENTRY, {"entry": kept.entry}).one_or_none()
+        if row is None or leaf_hash(row.leaf) != row.hash or not _names(row.leaf, kept):
+            raise RecordAltered("this record is not the one its entry names")
+        digest = row.hash
+    return Place(origin=shard.origin, index=index, leaf_hash=bytes(digest))
+
+
+def _names(leaf: bytes, kept: Any) -> bool:
+    entry: Any = loads(bytes(leaf))
+    named = (entry.get("authorisation"), entry.get("record", kept.digest))  # the first entries named no record
+    return named == (kept.authorisation, kept.digest)

@@ -9,7 +9,21 @@ from collections.abc import Callable
 from audit.journal import Journal
 from audit.store import Store
 from consent import cascades, measures, moves
-from consent.carrying import BESIDE, EVERY, LINE, ONE, PENDING, Carrier, Look, Tell, Told, Transition, blank, successor
+from consent.carrying import (
+    BESIDE,
+    EVERY,
+    LINE,
+    ONE,
+    PENDING,
+    Carrier,
+    Digest,
+    Look,
+    Tell,
+    Told,
+    Transition,
+    blank,
+    successor,
+)
 from consent.planning import Move, Standing
 from consent.states import By, Record, Request, effective_state
 from consent.vault import SubjectId, Vault
@@ -22,10 +36,15 @@ _Planned = Callable[[Standing, Record], Move]
 
 
 class Authorisations:
-    """The authorisations of a consortium. `told` is called inside the transaction of each transition."""
+    """The authorisations of a consortium.
 
-    def __init__(self, *, store: Store, journal: Journal, vault: Vault, told: Tell | None = None) -> None:
-        self._carrier = Carrier(store=store, journal=journal, vault=vault, told=told)
+    `told` is called inside the transaction of each transition, `digest` before that of each that freezes a record.
+    """
+
+    def __init__(
+        self, *, store: Store, journal: Journal, vault: Vault, told: Tell | None = None, digest: Digest | None = None
+    ) -> None:
+        self._carrier = Carrier(store=store, journal=journal, vault=vault, told=told, digest=digest)
 
     async def request(self, subject: SubjectId, asked: Request, *, by: By, now: int) -> Transition:
         """Ask. Consent waits for the person's answer; on the other bases the authorisation is active at once.

@@ -192,7 +192,13 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         allowed = frozenset(settings.webhook_allow.split())
         outbox, shared, receivers = Outbox(secrets.naming), Secrets(secrets.sealing), SignalClient(allowed=allowed)
         stack.push_async_callback(receivers.close)
-        authorisations = Authorisations(store=store, journal=journal, vault=vault, told=both(freezer.told, outbox.told))
+        authorisations = Authorisations(
+            store=store,
+            journal=journal,
+            vault=vault,
+            told=both(freezer.told, outbox.told),
+            digest=freezer.digest,
+        )
         channels = open_channels(
             settings, secrets, store=store, journal=journal, vault=vault, blind=blind, authorisations=authorisations
         )

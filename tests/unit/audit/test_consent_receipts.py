@@ -16,10 +16,10 @@ ORIGIN = "gateway.example/log/2026"
 RECEIPT = Ed25519Signer("gateway.example/log/receipt", b"r" * 32)
 LOG = Ed25519Signer("gateway.example/log", b"l" * 32)
 RECORD = "01a2029cf1a77000800000000000000a"
-LEAF = dumps({"type": "authorisation.given", "authorisation": RECORD, "purpose": "support.youth",
-              "catalogue": "c" * 64, "fields": ["rsa.since"], "v": 1})  # fmt: skip
-LEAVES = [merkle.leaf_hash(each) for each in (b"first", LEAF, b"third")]
 WHOLE = {"header": {"record_id": RECORD}, "purpose": {"text": "Une phrase."}}
+LEAF = dumps({"type": "authorisation.given", "authorisation": RECORD, "purpose": "support.youth",
+              "catalogue": "c" * 64, "fields": ["rsa.since"], "record": digest(WHOLE).hex(), "v": 1})  # fmt: skip
+LEAVES = [merkle.leaf_hash(each) for each in (b"first", LEAF, b"third")]
 CLAIMS: dict[str, Any] = {
     "iss": "https://gateway.example",
     "iat": 1_795_000_000,
@@ -113,10 +113,11 @@ def test_the_journal_proves_the_entry() -> None:
 
 
 def test_the_entry_says_the_same_as_the_receipt() -> None:
-    """Purpose, fields and catalogue of what was given are in the journal too."""
+    """Purpose, fields, catalogue and digest of what was given are in the journal too."""
     assert consent_receipts.agrees(CLAIMS, LEAF)
     assert not consent_receipts.agrees(CLAIMS, b"first")
     assert not consent_receipts.agrees(changed("record", "data", to=[]), LEAF)
+    assert not consent_receipts.agrees(changed("record_digest", to="0" * 64), LEAF)
 
 
 def test_the_persons_copy_is_recognised() -> None:

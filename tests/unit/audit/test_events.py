@@ -17,7 +17,7 @@ AUTHORISATION = {
     "actor": TAG, "by": "subject", "channel": "page", "lang": "fr", "notice": DIGEST, "catalogue": DIGEST,
     "valid_from": TIME, "valid_until": TIME, "max_uses": 3, "replaces": ID, "reason": "moved_away",
     "reference": "SAN-2026-012", "grounds": DIGEST, "cosigner": TAG, "witness": TAG, "evidence": DIGEST,
-    "confirmed": TIME, "mandate": ID, "capacity": "guardian", "due": TIME,
+    "confirmed": TIME, "record": DIGEST, "mandate": ID, "capacity": "guardian", "due": TIME,
 }  # fmt: skip
 
 SAMPLES = {

@@ -5,11 +5,11 @@ import sqlalchemy as sa
 
 from audit.inspection import Inspection
 from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
+from tests.tampering import tamper
 from tests.unit.audit.conftest import ORIGIN
 from tests.unit.audit.test_publisher import append
 from tests.unit.audit.test_retention import MONTH, cut_all
 from tests.unit.audit.test_retention import append as append_now
-from tests.unit.audit.test_start import tamper
 
 
 def inspect(log, **options):
@@ -56,7 +56,7 @@ CHANGES = {
 @pytest.mark.parametrize("what", sorted(CHANGES))
 async def test_whatever_is_changed_is_seen_by_the_next_whole_pass(log, inspected, what):
     """Entry, hash, tile, head or checkpoint: whichever row was touched, wherever it lies."""
-    await tamper(log, CHANGES[what])
+    await tamper(log.database, CHANGES[what])
     log.clock.now += 60_000
     found = await inspected.round()
     assert found.fault is not None
@@ -68,7 +68,7 @@ async def test_a_fault_stays_until_a_whole_pass_holds_again(log, inspected):
     leaf = sa.select(audit_entry.c.leaf).where(audit_entry.c.index == 9)
     true = await log.database.read(lambda connection: connection.execute(leaf).scalar_one())
     change = sa.update(audit_entry).where(audit_entry.c.index == 9)
-    await tamper(log, change.values(leaf=b"{}"))
+    await tamper(log.database, change.values(leaf=b"{}"))
     await inspected.round(whole=True)
     seen = inspected.finding.since
     log.clock.now += 1_000
@@ -76,7 +76,7 @@ async def test_a_fault_stays_until_a_whole_pass_holds_again(log, inspected):
     await log.publish()
     assert (await inspected.round()).fault is not None
     assert inspected.finding.since == seen
-    await tamper(log, change.values(leaf=true))
+    await tamper(log.database, change.values(leaf=true))
     found = await inspected.round()
     assert (found.fault, found.mended_at, found.verified) == (None, log.clock.now, 701)
 
@@ -127,5 +127,5 @@ async def test_what_the_retention_removed_is_no_alteration(log):
     assert (found.fault, found.verified > 601) == (None, True)
     await cut_all(log, whole=[ORIGIN])
     assert (await inspection.round(whole=True)).fault is None
-    await tamper(log, sa.update(audit_head).where(audit_head.c.id == 1).values(peaks=b"\0" * 32 * 4))
+    await tamper(log.database, sa.update(audit_head).where(audit_head.c.id == 1).values(peaks=b"\0" * 32 * 4))
     assert (await inspect(log).round()).fault is not None

@@ -12,8 +12,8 @@ from audit.errors import KeyRefused, ReleaseStopped, SignerRefused, StoreUnavail
 from audit.keys import Ed25519Signer
 from audit.models import audit_checkpoint, audit_entry, audit_head, audit_tile
 from audit.signer_state import Signed, SignerState
+from tests.tampering import tamper
 from tests.unit.audit.conftest import BASE, ORIGIN, linked
-from tests.unit.audit.test_start import tamper
 
 
 def newest_checkpoint(connection):
@@ -139,7 +139,7 @@ async def test_nothing_is_signed_over_altered_storage(sqlite_log, statements):
     await sqlite_log.publish()
     await append(sqlite_log, 299)
     before = sqlite_log.state.read()
-    await tamper(sqlite_log, *statements)
+    await tamper(sqlite_log.database, *statements)
     with pytest.raises(SignerRefused):
         await sqlite_log.publish()
     assert sqlite_log.state.read() == before
@@ -150,7 +150,7 @@ async def test_a_tile_that_vanished_later_is_missed(sqlite_log):
     await append(sqlite_log, 800)
     await sqlite_log.publish()
     await append(sqlite_log, 3)
-    await tamper(sqlite_log, sa.delete(audit_tile).where(audit_tile.c.index == 0))
+    await tamper(sqlite_log.database, sa.delete(audit_tile).where(audit_tile.c.index == 0))
     with pytest.raises(SignerRefused, match="missing"):
         await sqlite_log.publish()
 

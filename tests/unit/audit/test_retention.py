@@ -23,8 +23,8 @@ from audit.models import (
 )
 from audit.reading import PublishedLog
 from audit.retention import months_before, plan, prune, pruned_before, sweep
+from tests.tampering import tamper
 from tests.unit.audit.conftest import BASE, ORIGIN, linked
-from tests.unit.audit.test_start import tamper
 
 MONTH = 31 * 86_400_000
 NEXT = f"{BASE}/2027"
@@ -274,7 +274,7 @@ async def test_a_publisher_that_lags_behind_the_pruning_catches_up_from_the_tile
     log.state._path.write_text(kept)
     if log.database.dialect == "sqlite":
         await append(log, 1)
-        await tamper(log, sa.delete(audit_tile).where(audit_tile.c.index == 1))
+        await tamper(log.database, sa.delete(audit_tile).where(audit_tile.c.index == 1))
         with pytest.raises(SignerRefused, match="tiles are missing"):
             await log.publish()
 

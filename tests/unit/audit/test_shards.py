@@ -19,8 +19,8 @@ from audit.models import audit_entry, audit_head
 from audit.publisher import Publisher
 from audit.verify import verify_directory
 from gateway.database import open_database
+from tests.tampering import tamper
 from tests.unit.audit.conftest import BASE, NOW, ORIGIN, Clock, linked, stamp
-from tests.unit.audit.test_start import tamper
 
 NEW_YEAR = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000)
 NEXT = f"{BASE}/2027"
@@ -240,7 +240,7 @@ async def tamper_again(log, statement):
     from audit.models import install_guards
 
     await log.database.write(install_guards)
-    await tamper(log, statement)
+    await tamper(log.database, statement)
 
 
 async def test_a_finished_shard_that_was_altered_since_is_told(sqlite_log):
@@ -250,7 +250,7 @@ async def test_a_finished_shard_that_was_altered_since_is_told(sqlite_log):
     log.clock.now = NEW_YEAR
     await append(log, 3)
     await log.publish()
-    await tamper(log, sa.update(audit_head).where(audit_head.c.id == 1).values(root=b"\0" * 32))
+    await tamper(log.database, sa.update(audit_head).where(audit_head.c.id == 1).values(root=b"\0" * 32))
     with pytest.raises(SignerRefused, match="not the one that was signed"):
         await log.publish()
 

@@ -10,24 +10,8 @@ from audit.errors import DurabilityRefused, JournalInconsistent, KeyRefused
 from audit.journal import Journal
 from audit.models import audit_entry, audit_head, audit_tile, metadata
 from gateway.database import open_database
+from tests.tampering import tamper
 from tests.unit.audit.conftest import BASE, Clock, linked, stamp
-
-TABLES = ("audit_entry", "audit_tile", "audit_head", "audit_checkpoint")
-TRIGGERS = [f"{table}_{verb}" for table in TABLES for verb in ("update", "delete")]
-
-
-async def tamper(log, *statements):
-    """Change what is stored as the owner of the database could: without the triggers."""
-
-    def work(connection):
-        for trigger in TRIGGERS:
-            table = trigger.rpartition("_")[0]
-            on = "" if connection.dialect.name == "sqlite" else f" ON {table}"
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger}{on}")
-        for statement in statements:
-            connection.execute(statement)
-
-    await log.database.write(work)
 
 
 @pytest.fixture
@@ -67,7 +51,7 @@ TILE = sa.update(audit_tile)
 )
 async def test_refuses_to_continue_what_does_not_add_up(filled, statement, told):
     """A changed or missing entry, tile or head is told at start, not built upon."""
-    await tamper(filled, statement)
+    await tamper(filled.database, statement)
     with pytest.raises(JournalInconsistent, match=told):
         async with filled.journal():
             pytest.fail("it started")

@@ -7,25 +7,18 @@ import sqlalchemy as sa
 from playwright.async_api import Browser
 
 from audit.models import audit_entry
-from tests.unit.audit.test_start import TRIGGERS
+from tests.tampering import tamper
 from tests.web.conftest import Portal, dpo, open_portal
 from tests.web.dpo.conftest import exchanges, settle
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session")]
 
 
-async def _tamper(portal: Portal, index: int) -> None:
-    """As the owner of the database could, without the triggers."""
-
-    def work(connection: sa.Connection) -> None:
-        for trigger in TRIGGERS:
-            on = "" if connection.dialect.name == "sqlite" else f" ON {trigger.rpartition('_')[0]}"
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger}{on}")
-        leaf = connection.execute(sa.select(audit_entry.c.leaf).where(audit_entry.c.index == index)).scalar_one()
-        changed = bytes(leaf).replace(b"ml-brume", b"mx-brume")
-        connection.execute(sa.update(audit_entry).where(audit_entry.c.index == index).values(leaf=changed))
-
-    await portal.bed.services.store.write(work)
+async def _change(portal: Portal, index: int) -> None:
+    store, mine = portal.bed.services.store, audit_entry.c.index == index
+    query = sa.select(audit_entry.c.leaf).where(mine)
+    leaf = await store.read(lambda connection: bytes(connection.execute(query).scalar_one()))
+    await tamper(store, sa.update(audit_entry).where(mine).values(leaf=leaf.replace(b"ml-brume", b"mx-brume")))
 
 
 async def test_a_changed_entry_breaks_the_banner_of_every_page(
@@ -42,7 +35,7 @@ async def test_a_changed_entry_breaks_the_banner_of_every_page(
         assert "Journal intact" in await banner.inner_text()
         assert await page.get_by_role("alert").count() == 0
         released = next(n for n, e in enumerate(await portal.bed.journal()) if e["type"] == "exchange.released")
-        await _tamper(portal, released)
+        await _change(portal, released)
         await page.goto(f"{portal.url}/dpo/search")
         assert await page.get_by_text("ALTÉRÉE").count() == 1
         await page.goto(f"{portal.url}/dpo/entries/{released}")

@@ -14,7 +14,7 @@ from audit.reading import PublishedLog
 from audit.signer_state import SignerState
 from gateway.console import entries
 from gateway.console.entries import Entry
-from tests.unit.audit.test_start import TRIGGERS
+from tests.tampering import tamper
 from tests.unit.gateway.console.conftest import World
 
 SIGNER = Ed25519Signer("gateway.example/log", b"\1" * 32)
@@ -32,19 +32,6 @@ async def publish(world: World, home: Path) -> None:
 async def read(world: World, *positions: int) -> dict[int, Entry]:
     log = PublishedLog(world.store)
     return await world.store.read(lambda connection: entries.read(connection, log, positions, vkeys))
-
-
-async def change(world: World, *statements: sa.Executable) -> None:
-    """As the owner of the database could: without the triggers."""
-
-    def work(connection: sa.Connection) -> None:
-        for trigger in TRIGGERS:
-            on = "" if connection.dialect.name == "sqlite" else f" ON {trigger.rpartition('_')[0]}"
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger}{on}")
-        for each in statements:
-            connection.execute(each)
-
-    await world.store.write(work)
 
 
 @pytest.fixture
@@ -82,7 +69,7 @@ CHANGES = {
 @pytest.mark.parametrize("what", sorted(CHANGES))
 async def test_an_entry_that_is_not_what_was_signed_says_so(long: World, what: str) -> None:
     """Whatever was touched: the entry, its hash, its tile; gone without a retention is altered as well."""
-    await change(long, CHANGES[what])
+    await tamper(long.store, CHANGES[what])
     assert (await read(long, 9))[9].state == "altered"
 
 
@@ -90,8 +77,8 @@ async def test_of_a_removed_entry_the_commitment_still_verifies(long: World) -> 
     """Past its retention nothing of what it said is left; that it was there is proved by the tile."""
     leaf = (await read(long, 9))[9].leaf
     assert leaf is not None
-    await change(
-        long, sa.update(audit_head).values(minimum=256), sa.delete(audit_entry).where(audit_entry.c.index < 256)
+    await tamper(
+        long.store, sa.update(audit_head).values(minimum=256), sa.delete(audit_entry).where(audit_entry.c.index < 256)
     )
     entry = (await read(long, 9))[9]
     assert (entry.state, entry.leaf, entry.content) == ("removed", None, {})
