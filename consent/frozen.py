@@ -196,6 +196,9 @@ def _place(connection: Connection, kept: Any) -> Place:
 
 
 def _names(leaf: bytes, kept: Any) -> bool:
-    entry: Any = loads(bytes(leaf))
-    named = (entry.get("authorisation"), entry.get("record", kept.digest))  # the first entries named no record
-    return named == (kept.authorisation, kept.digest)
+    try:
+        entry: Any = loads(bytes(leaf))
+        named = (entry["authorisation"], entry.get("record", kept.digest))  # the first entries named no record
+    except (KeyError, TypeError, NotCanonical):
+        return False
+    return bool(named == (kept.authorisation, kept.digest))

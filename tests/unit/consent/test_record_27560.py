@@ -365,10 +365,13 @@ async def test_an_altered_entry_proves_no_record(kept):
     subject = await kept.lea()
     done = await given(kept, subject)
     mine = audit_entry.c.index == done.appended.index
+    other = {**await entry_of(kept, done), "authorisation": "0" * 32}
     forged = dumps({**await entry_of(kept, done), "purpose": "x.y"})
-    await tamper(kept.store, sa.update(audit_entry).where(mine).values(leaf=forged))
-    with pytest.raises(RecordAltered, match="its entry names"):
-        await kept.freezer.read(kept.store, done.record)
+    hashed = ({"leaf": each, "hash": leaf_hash(each)} for each in (dumps(other), b"[]", b"no JSON"))
+    for values in ({"leaf": forged}, *hashed):
+        await tamper(kept.store, sa.update(audit_entry).where(mine).values(values))
+        with pytest.raises(RecordAltered, match="its entry names"):
+            await kept.freezer.read(kept.store, done.record)
     await tamper(kept.store, sa.delete(audit_entry).where(mine))
     with pytest.raises(RecordAltered, match="its entry names"):
         await kept.freezer.read(kept.store, done.record)
