@@ -5,13 +5,14 @@ speaks of two records, and a proof of another entry.
 """
 
 import hashlib
+import json
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
 from audit import forms, jws, proofs
-from audit.canonical import Json, dumps, loads
-from audit.errors import AuditError, ReceiptInvalid
+from audit.canonical import dumps, loads
+from audit.errors import AuditError, NotCanonical, ReceiptInvalid
 from audit.keys import Vkey
 from audit.merkle import leaf_hash
 from audit.receipts import receipt_name
@@ -67,23 +68,30 @@ def prove(claims: Mapping[str, Any], proof: str, *vkeys: Vkey) -> int:
     return size
 
 
-def agrees(claims: Mapping[str, Any], leaf: bytes) -> bool:
-    """Tell whether a journal entry is the one a verified receipt names, and says the same of what was given."""
+def compare(claims: Mapping[str, Any], leaf: bytes) -> None:
+    """Check that a journal entry is the one a verified receipt names, and says the same of what was given."""
     if b64decode(claims["journal"]["leaf_hash"]) != leaf_hash(leaf):
-        return False
+        raise ReceiptInvalid("this is another entry")
     entry: Any = loads(leaf)
+    entry.setdefault("record", claims["record_digest"])  # the first entries named none
     record = claims["record"]
     said = {
         "authorisation": record["header"]["record_id"],
         "purpose": record["purpose"]["purpose_id"],
         "catalogue": record["header"]["catalogue"],
         "fields": sorted(field["field_id"] for field in record["data"]),
+        "record": claims["record_digest"],
     }
-    digest = claims["record_digest"]
-    same = entry.get("record", digest) == digest  # the first entries named no record
-    return same and all(entry.get(name) == value for name, value in said.items())
+    if any(entry.get(name) != value for name, value in said.items()):
+        raise ReceiptInvalid("the entry says something else")
 
 
-def matches(claims: Mapping[str, Any], content: Json) -> bool:
-    """Tell whether a whole record, as the person has it, is the one a verified receipt is of."""
-    return bool(hashlib.sha256(dumps(content)).hexdigest() == claims["record_digest"])
+def find(claims: Mapping[str, Any], text: str) -> None:
+    """Check that a person's file of authorisations has the whole record that a verified receipt is of."""
+    try:
+        held = [each.get("record") for each in json.loads(text)["authorisations"]]
+        digests = [hashlib.sha256(dumps(each)).hexdigest() for each in held]
+    except (KeyError, TypeError, AttributeError, ValueError, NotCanonical):
+        raise ReceiptInvalid("not a person's file of authorisations") from None
+    if claims["record_digest"] not in digests:
+        raise ReceiptInvalid("the file does not have this record")

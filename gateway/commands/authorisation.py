@@ -32,6 +32,8 @@ def authorisation_receipt(
     file: Annotated[Path, typer.Argument(help="The receipt, as `GET /v1/authorisations/{id}/receipt` gives it.")],
     vkey: Annotated[list[Path], typer.Option(help="File of public keys of the log you hold; repeat for more.")],
     proof: Annotated[Path | None, typer.Option(help="C2SP tlog-proof of its entry.")] = None,
+    entry: Annotated[Path | None, typer.Option(help="The entry itself, as a copy of the journal holds it.")] = None,
+    record: Annotated[Path | None, typer.Option(help="The person's file (`export`): that it has this record.")] = None,
 ) -> None:
     """Check a receipt offline and print what it says. Exit 1 when it does not hold."""
     from audit import consent_receipts
@@ -46,6 +48,12 @@ def authorisation_receipt(
             keys = trust.keys(claims["journal"]["origin"])
             size = consent_receipts.prove(claims, read_text(proof), *keys)
             typer.echo(f"The journal holds its entry, in a tree of {size}.", err=True)
+        if entry is not None:
+            consent_receipts.compare(claims, read_text(entry).strip().encode())
+            typer.echo("The entry says the same.", err=True)
+        if record is not None:
+            consent_receipts.find(claims, read_text(record))
+            typer.echo("The file has the whole record.", err=True)
     except ReceiptInvalid as error:
         fail(f"{error.code}: {error}")
     typer.echo(json.dumps(claims, ensure_ascii=False, indent=1))

@@ -2,12 +2,13 @@
 
 import base64
 import copy
+import json
 from typing import Any
 
 import pytest
 
 from audit import consent_receipts, jws, merkle, proofs
-from audit.canonical import digest, dumps
+from audit.canonical import digest, dumps, loads
 from audit.checkpoint import Checkpoint, sign_note
 from audit.errors import ReceiptInvalid
 from audit.keys import Ed25519Signer
@@ -114,13 +115,28 @@ def test_the_journal_proves_the_entry() -> None:
 
 def test_the_entry_says_the_same_as_the_receipt() -> None:
     """Purpose, fields, catalogue and digest of what was given are in the journal too."""
-    assert consent_receipts.agrees(CLAIMS, LEAF)
-    assert not consent_receipts.agrees(CLAIMS, b"first")
-    assert not consent_receipts.agrees(changed("record", "data", to=[]), LEAF)
-    assert not consent_receipts.agrees(changed("record_digest", to="0" * 64), LEAF)
+    consent_receipts.compare(CLAIMS, LEAF)
+    for claims, leaf in (
+        (CLAIMS, b"first"),
+        (changed("record", "data", to=[]), LEAF),
+        (changed("record_digest", to="0" * 64), LEAF),
+    ):
+        with pytest.raises(ReceiptInvalid):
+            consent_receipts.compare(claims, leaf)
+
+
+def test_an_entry_from_before_records_were_named_says_the_same() -> None:
+    """Such an entry binds purpose, fields and catalogue; the digest is bound by the receipt alone."""
+    leaf = dumps({name: value for name, value in loads(LEAF).items() if name != "record"})
+    named = base64.b64encode(merkle.leaf_hash(leaf)).decode()
+    consent_receipts.compare(changed("journal", "leaf_hash", to=named), leaf)
 
 
 def test_the_persons_copy_is_recognised() -> None:
     """The digest binds what the receipt leaves out."""
-    assert consent_receipts.matches(CLAIMS, WHOLE)
-    assert not consent_receipts.matches(CLAIMS, {**WHOLE, "purpose": {"text": "Une autre phrase."}})
+    file = {"authorisations": [{"state": "tombstoned"}, {"record": WHOLE}]}
+    consent_receipts.find(CLAIMS, json.dumps(file))
+    other = json.dumps({"authorisations": [{"record": {**WHOLE, "purpose": {"text": "Une autre phrase."}}}]})
+    for text in (other, "{}", "[]", "no JSON", '{"authorisations": [7]}', '{"authorisations": [{"record": 0.5}]}'):
+        with pytest.raises(ReceiptInvalid):
+            consent_receipts.find(CLAIMS, text)

@@ -206,7 +206,7 @@ async def test_the_same_state_gives_the_same_receipt(kept):
     paused = await kept.authorisations.pause(done.record.id, subject=subject, by=PERSON, now=NOW + 4)
     told = consent_receipts.verify(receipt.issue(paused.record, whole, now=NOW + 5, **common), SIGNER.vkey)
     assert told["status"]["state"] == {"id": "paused", "type": None}
-    assert consent_receipts.matches(told, whole.content)
+    assert told["record_digest"] == digest(whole.content).hex()
     assert told["jti"] == f"{done.record.id}.3"
 
 

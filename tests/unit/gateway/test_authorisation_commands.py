@@ -28,8 +28,8 @@ PERSON = By(kind="subject", channel="page", method="franceconnect")
 
 @pytest.fixture
 def files(home: Path, tmp_path: Path) -> dict[str, Path]:
-    """Somebody with a given, a withdrawn and a refused authorisation: a receipt, its proof, the log's keys."""
-    settings, found = Settings(), {name: tmp_path / name for name in ("receipt", "proof", "keys", "other")}
+    """Somebody with a given, a withdrawn and a refused authorisation: a receipt, its entry, its proof, the keys."""
+    settings, found = Settings(), {name: tmp_path / name for name in ("receipt", "entry", "proof", "keys", "other")}
 
     async def fill() -> None:
         await migrate_databases(settings)
@@ -60,6 +60,7 @@ def files(home: Path, tmp_path: Path) -> dict[str, Path]:
                 given = await services.authorisations.give(record.id, fields=record.requested, **common)
                 if record is records[0]:
                     found["receipt"].write_text(await receipt(services, given.record, now=now))
+                    found["entry"].write_bytes(given.appended.leaf + b"\n")
             await services.authorisations.withdraw(records[1].id, **common)
             await services.authorisations.refuse(records[2].id, **common)
             await services.publisher.publish_once(now)
@@ -76,14 +77,23 @@ def files(home: Path, tmp_path: Path) -> dict[str, Path]:
     return found
 
 
-def test_a_receipt_is_checked_and_printed(passerelle: Passerelle, files: dict[str, Path]) -> None:
-    """With the keys one holds, and the journal's proof of its entry; data on stdout, words on stderr."""
+def test_a_receipt_is_checked_and_printed(passerelle: Passerelle, files: dict[str, Path], tmp_path: Path) -> None:
+    """With the keys one holds, its entry and the journal's proof of it, the person's file; words on stderr."""
     command = ("authorisation", "receipt", str(files["receipt"]), "--vkey", str(files["keys"]))
-    status, out, err = passerelle(*command, "--proof", str(files["proof"]))
+    exported(passerelle, tmp_path / "mine.json")
+    more = ("--proof", str(files["proof"]), "--entry", str(files["entry"]), "--record", str(tmp_path / "mine.json"))
+    status, out, err = passerelle(*command, *more)
     assert status == 0, err
     assert json.loads(out)["record"]["header"]["basis"]["id"] == "consent"
-    assert err.startswith("The signature holds.\nThe journal holds its entry, in a tree of ")
+    signature, proof, *others = err.splitlines()
+    assert signature == "The signature holds."
+    assert proof.startswith("The journal holds its entry, in a tree of ")
+    assert others == ["The entry says the same.", "The file has the whole record."]
     assert passerelle(*command)[0] == 0
+    for option in ("--entry", "--record"):
+        status, out, err = passerelle(*command, option, str(files["keys"]))
+        assert (status, out) == (1, "")
+        assert "receipt_invalid" in err
 
 
 def test_a_receipt_outlives_its_key(passerelle: Passerelle, files: dict[str, Path]) -> None:
