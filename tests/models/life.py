@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import Connection
 
 from audit.authorisations_check import Follower
@@ -159,7 +159,11 @@ _PROCESS = st.integers(0, 1)
 
 
 class Life(RuleBasedStateMachine):
-    """One person, one partner, whatever may happen to the authorisation between them."""
+    """One person, one partner, whatever may happen to the authorisation between them.
+
+    A rule that has nothing to do does nothing: with preconditions, what may be drawn would depend on what the real
+    thing did at the same moment, and Hypothesis refuses to go on when that differs.
+    """
 
     where: ClassVar[Town]
 
@@ -177,29 +181,32 @@ class Life(RuleBasedStateMachine):
         self.where.run(self._ask(0))
         self._judge()
 
-    @precondition(lambda self: len(self.held) < 4)
     @rule(process=_PROCESS)
     def an_exchange_begins(self, process: int) -> None:
         """It is refused at once, or it waits for its source."""
+        if len(self.held) >= 4:
+            return
         held = self.where.run(self._begin(process))
         assert (held is not None) == (self._record().state in VALID)
         if held is not None:
             self.held.append(held)
         self._judge()
 
-    @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 3))
     def its_source_answers(self, which: int) -> None:
         """It is released if nothing changed since it began, else nothing leaves."""
+        if not self.held:
+            return
         held = self.held.pop(which % len(self.held))
         [outcome] = self.where.run(self._finish([held]))
         assert isinstance(outcome, dict) == (held.changes == self.changes), outcome
         self._judge()
 
-    @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 3))
     def its_caller_goes_away(self, which: int) -> None:
         """The task is cancelled wherever it stands."""
+        if not self.held:
+            return
         held = self.held.pop(which % len(self.held))
         self.where.run(_cancel(held))
         self._judge()
@@ -215,10 +222,11 @@ class Life(RuleBasedStateMachine):
             self.where.run(self._ask(process))
         self._judge()
 
-    @precondition(lambda self: self.held)
     @rule(process=_PROCESS, choice=st.integers(0, 9))
     def all_at_the_same_moment(self, process: int, choice: int) -> None:
         """Every source answers while the choice changes: whichever comes first, the journal has one order."""
+        if not self.held:
+            return
         record = self._record()
         possible = steps(record)
         name = possible[choice % len(possible)] if possible else ""
@@ -235,12 +243,13 @@ class Life(RuleBasedStateMachine):
             self.where.done["released while it changed"] += isinstance(outcome, dict)
         self._judge()
 
-    @precondition(lambda self: steps(self._record()))
     @rule(choice=st.integers(0, 9), other=st.integers(0, 9))
     def two_changes_at_the_same_moment(self, choice: int, other: int) -> None:
         """From both processes: one comes first, the other is planned again on what is there then, or refused."""
         record = self._record()
         possible = steps(record)
+        if not possible:
+            return
         names = (possible[choice % len(possible)], possible[other % len(possible)])
 
         async def together() -> Any:
@@ -345,7 +354,7 @@ async def _cancel(held: Held) -> None:
         event.set()
 
 
-def play(where: Town, *, examples: int, steps_each: int = 25) -> Counter[str]:
+def play(where: Town, *, examples: int, steps_each: int = 35) -> Counter[str]:
     """Let the machine try; gives what happened. A failure is told as found: making it smaller takes minutes."""
     how = settings(
         max_examples=examples,
