@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+import policies
 from audit import models as audit_models
 from audit.canonical import loads
 from audit.journal import Appended, Draft, Journal
 from audit.models import audit_entry
 from consent import models
 from consent.blind import BlindIndex
+from consent.frozen import Freezer, keep_terms
 from consent.guards import Gate, SubjectRef
 from consent.queries import Snapshots
 from consent.records import Authorisations
@@ -20,6 +22,7 @@ from consent.states import By, Request
 from consent.subjects import People
 from consent.vault import LocalKek, SubjectId, Vault
 from gateway.database import Database, open_database
+from policies import catalogue
 
 NOW = 1_795_000_000_000
 DAY = 86_400_000
@@ -139,3 +142,18 @@ async def side(database: Database, keys_url: str) -> AsyncIterator[Side]:
         journal = await start(database, clock)
         yield Side(database, keys, Vault(keys, LocalKek(b"k" * 32)), journal, BlindIndex(b"b" * 32), clock)
         await journal.close()
+
+
+@pytest.fixture
+async def kept(side):
+    """A side whose records are frozen when they are given."""
+    await keep_terms(side.store, catalogue.load(Path(policies.__file__).parent / "catalogue"))
+    side.freezer = Freezer()
+    side.authorisations = Authorisations(
+        store=side.store,
+        journal=side.journal,
+        vault=side.vault,
+        told=side.freezer.told,
+        digest=side.freezer.digest,
+    )
+    return side
