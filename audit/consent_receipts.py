@@ -91,7 +91,7 @@ def find(claims: Mapping[str, Any], text: str) -> None:
     try:
         held = [each.get("record") for each in json.loads(text)["authorisations"]]
         digests = [hashlib.sha256(dumps(each)).hexdigest() for each in held]
-    except (KeyError, TypeError, AttributeError, ValueError, NotCanonical):
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, NotCanonical):
         raise ReceiptInvalid("not a person's file of authorisations") from None
     if claims["record_digest"] not in digests:
         raise ReceiptInvalid("the file does not have this record")

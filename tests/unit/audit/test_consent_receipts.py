@@ -137,6 +137,14 @@ def test_the_persons_copy_is_recognised() -> None:
     file = {"authorisations": [{"state": "tombstoned"}, {"record": WHOLE}]}
     consent_receipts.find(CLAIMS, json.dumps(file))
     other = json.dumps({"authorisations": [{"record": {**WHOLE, "purpose": {"text": "Une autre phrase."}}}]})
-    for text in (other, "{}", "[]", "no JSON", '{"authorisations": [7]}', '{"authorisations": [{"record": 0.5}]}'):
+    for text in (
+        other,
+        "{}",
+        "[]",
+        "no JSON",
+        "[" * 100_000,
+        '{"authorisations": [7]}',
+        '{"authorisations": [{"record": 0.5}]}',
+    ):
         with pytest.raises(ReceiptInvalid):
             consent_receipts.find(CLAIMS, text)

@@ -24,6 +24,7 @@ from consent.vault import LocalKek, SubjectId, Vault
 from gateway.database import Database, open_database
 from policies import catalogue
 
+CONSORTIUM = catalogue.load(Path(policies.__file__).parent / "catalogue")
 NOW = 1_795_000_000_000
 DAY = 86_400_000
 ORIGIN = "val-de-brume.example/log"
@@ -147,7 +148,7 @@ async def side(database: Database, keys_url: str) -> AsyncIterator[Side]:
 @pytest.fixture
 async def kept(side):
     """A side whose records are frozen when they are given."""
-    await keep_terms(side.store, catalogue.load(Path(policies.__file__).parent / "catalogue"))
+    await keep_terms(side.store, CONSORTIUM)
     side.freezer = Freezer()
     side.authorisations = Authorisations(
         store=side.store,

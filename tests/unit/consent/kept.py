@@ -1,14 +1,9 @@
 """A request of the consortium's catalogue, and a yes to it."""
 
-from pathlib import Path
-
-import policies
 from consent.states import Request
-from policies import catalogue
 
-from .conftest import AGENT, DAY, NOW, PERSON
+from .conftest import AGENT, CONSORTIUM, DAY, NOW, PERSON
 
-CONSORTIUM = catalogue.load(Path(policies.__file__).parent / "catalogue")
 LINE = ("ml-brume", "support.youth")
 FIELDS = frozenset({"rsa.beneficiary", "rsa.since", "registration.status"})
 

@@ -19,8 +19,8 @@ from consent.frozen import Freezer, both, keep_terms
 from consent.states import By, Mandate
 from policies import catalogue
 
-from .conftest import AGENT, CLOCK, DAY, NOW, ORIGIN, PERSON
-from .kept import CONSORTIUM, FIELDS, LINE, asked, given
+from .conftest import AGENT, CLOCK, CONSORTIUM, DAY, NOW, ORIGIN, PERSON
+from .kept import FIELDS, LINE, asked, given
 
 SIGNER = Ed25519Signer(f"{ORIGIN}/receipt", b"r" * 32)
 

@@ -11,8 +11,8 @@ from consent.errors import RecordAltered
 from consent.records import Authorisations
 from tests.tampering import tamper
 
-from .conftest import AGENT, NOW, PERSON
-from .kept import CONSORTIUM, FIELDS, LINE, asked, given
+from .conftest import AGENT, CONSORTIUM, NOW, PERSON
+from .kept import FIELDS, LINE, asked, given
 
 
 async def entry_of(kept, done):
