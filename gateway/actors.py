@@ -12,7 +12,8 @@ from connectors.base import AskActor
 from gateway.oauth.tokens import Professional
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
-from policies.decision import Actor
+from policies.catalogue import Catalogue
+from policies.decision import Actor, Decision, Reason
 
 # eIDAS levels (Regulation 910/2014 art. 8) as FranceConnect and ProConnect write them in `acr`
 _ASSURANCES = {"eidas1": "low", "eidas2": "substantial", "eidas3": "high"}
@@ -64,6 +65,16 @@ def _professional(person: Professional, vouching: str, key: bytes) -> Acting:
         tag=actor_tag(key, vouching, person.id),
         ask=AskActor(id=person.id, family_name=person.family_name, given_name=person.given_name),
     )
+
+
+def levels_wanted(decision: Decision, line: tuple[str, str], catalogue: Catalogue) -> tuple[str, ...]:
+    """The `acr` values, least first, any of which would have opened what was closed to a weaker sign-in.
+
+    Empty when no field was. `line` is recipient and purpose.
+    """
+    closed = {each.rule.partition("@")[0] for each in decision.verdicts if each.reason is Reason.ACTOR_ASSURANCE}
+    wanted = [terms.assurances for terms in catalogue.tables[line].terms if terms.exchange in closed] if closed else []
+    return tuple(acr for acr, level in _ASSURANCES.items() if wanted and all(level in enough for enough in wanted))
 
 
 def actor_tag(key: bytes, partner: str, professional: str) -> str:

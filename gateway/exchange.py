@@ -28,8 +28,9 @@ from consent.errors import PersonUnknown
 from consent.guards import EpochGuard, SubjectRef
 from consent.queries import Snapshot
 from gateway import answer
-from gateway.actors import Acting, acting
+from gateway.actors import Acting, acting, levels_wanted
 from gateway.idempotency import Repeat
+from gateway.oauth.challenges import LevelInsufficient
 from gateway.oauth.presence import Present
 from gateway.oauth.verification import Caller
 from gateway.problems import Refusal
@@ -90,7 +91,10 @@ async def exchange(
     line.update(purpose=wanted.purpose, decision=decided["decision"], entry=appended.index)
     if not decision.granted:
         line["reasons"] = sorted(decision.denials())
-        raise Refusal("exchange_denied", reasons=sorted(decision.told()), entry=appended.index)
+        told = {"reasons": sorted(decision.told()), "entry": appended.index}
+        if levels := levels_wanted(decision, (caller.partner.id, wanted.purpose), services.catalogue):
+            raise LevelInsufficient(levels, scheme=caller.scheme, **told)
+        raise Refusal("exchange_denied", **told)
     sirets = dict.fromkeys(decision.sources, caller.partner.siret)
     fetched = await fetch(services, decision, person, actor=who.ask, sirets=sirets)  # e
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}

@@ -281,6 +281,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 senders=senders,
                 revoked=revoked,
                 limits=limits,
+                max_age=settings.professional_max_age,
             ),
             sessions=sessions,
             entrance=open_entrance(

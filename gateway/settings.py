@@ -118,6 +118,13 @@ class Settings(BaseSettings):
     dpop_nonce_seconds: int = Field(
         0, ge=0, le=300, description="How long a nonce lives that DPoP proofs must hold. 0: proofs need none."
     )
+    professional_max_age: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description="How many seconds after signing in a professional's token is good for the API; an unknown hour is"
+        " too long ago. 0: without limit.",
+    )
     client_cert_secret: str = Field(
         "",
         description="File with the secret that the TLS-terminating proxy sends in `Client-Cert-Secret` beside "

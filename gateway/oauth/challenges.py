@@ -15,6 +15,7 @@ Every challenge names the metadata of the resource (RFC 9728 §5.1), so that a c
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from gateway.oauth.errors import FAULT_TEXTS, Fault, OAuthFailure
 from gateway.oauth.jose import ALGORITHMS
@@ -124,18 +125,24 @@ class ScopeInsufficient(BearerRefused):
 
 
 class LevelInsufficient(BearerRefused):
-    """The person behind the token must sign in again, more strongly or more recently (RFC 9470 §3)."""
+    """The person behind the token must sign in again, more strongly or more recently (RFC 9470 §3).
+
+    `members` go into the problem, beside the challenge.
+    """
 
     code = "insufficient_user_authentication"
     description = "a stronger or more recent sign-in is required"
 
-    def __init__(self, acr_values: Sequence[str], max_age: int | None, *, scheme: str = BEARER) -> None:
+    def __init__(
+        self, acr_values: Sequence[str] = (), *, max_age: int | None = None, scheme: str = BEARER, **members: Any
+    ) -> None:
         super().__init__("level", scheme=scheme)
         self.acr_values = tuple(acr_values)
         self.max_age = max_age
+        self.members = members
 
     def parameters(self) -> dict[str, str]:
-        """Names what would do, best first."""
+        """Names what would do, the least first."""
         wanted = {"acr_values": " ".join(self.acr_values)} if self.acr_values else {}
         aged = {} if self.max_age is None else {"max_age": str(self.max_age)}
         return super().parameters() | wanted | aged

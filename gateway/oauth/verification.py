@@ -78,15 +78,13 @@ class Caller:
         if not self.scopes.issuperset(scopes):
             raise ScopeInsufficient(frozenset(scopes), scheme=self.scheme)
 
-    def require_level(self, *acr_values: str, now: int, max_age: int | None = None) -> None:
-        """Raise `LevelInsufficient` unless the person signed in at one of these levels, at most `max_age` seconds ago.
+    def require_recent(self, max_age: int, now: int) -> None:
+        """Raise `LevelInsufficient` unless the professional signed in at most `max_age` seconds ago (RFC 9470 §3).
 
-        `now` in milliseconds. A token of the partner itself has nobody who signed in (RFC 9470 §3).
+        `now` in milliseconds. A sign-in of unknown hour is not recent; a token of the partner itself has none.
         """
-        strong = self.actor is not None and (not acr_values or self.actor.acr in acr_values)
-        recent = max_age is None or (self.auth_time is not None and now // 1000 - self.auth_time <= max_age)
-        if not (strong and recent):
-            raise LevelInsufficient(acr_values, max_age, scheme=self.scheme)
+        if self.actor is not None and (self.auth_time is None or now // 1000 - self.auth_time > max_age):
+            raise LevelInsufficient(max_age=max_age, scheme=self.scheme)
 
 
 @dataclass(slots=True)
@@ -120,6 +118,7 @@ class Verifier:
         revoked: RevokedTokens,
         senders: Possession | None = None,
         limits: Limits | None = None,
+        max_age: int = 0,
         size: int = 8_192,
     ) -> None:
         self._issuer = issuer
@@ -129,6 +128,7 @@ class Verifier:
         self._revoked = revoked
         self._senders = senders
         self._limits = limits
+        self._max_age = max_age  # seconds since a professional's sign-in; 0: whenever it was
         self._size = size
         self._verified: OrderedDict[bytes, Verified] = OrderedDict()
         self._believed = keys.state
@@ -187,6 +187,8 @@ class Verifier:
                 scheme=scheme,
                 present=verified.present,
             )
+        if self._max_age:
+            caller.require_recent(self._max_age, now)
         return caller
 
     async def _confirm(

@@ -228,12 +228,25 @@ async def test_the_wrong_role_is_refused_with_its_reason(world: World) -> None:
 
 
 @pytest.mark.parametrize("acr", ["eidas1", None])
-async def test_a_weak_sign_in_is_refused_with_its_reason(world: World, acr: str | None) -> None:
-    """The catalogue says how surely the professional must have signed in."""
+async def test_a_weak_sign_in_is_told_which_level_would_do(world: World, acr: str | None) -> None:
+    """The catalogue says how surely the professional must have signed in (RFC 9470 §3); the refusal is an entry."""
     pseudonym = await world.ready("ml-brume", YOUTH)
     token = await world.bed.token("ml-brume", professional=professional("conseiller", acr=acr))
     answer = await world.bed.exchange(token, pseudonym, YOUTH, ["rsa"])
-    check_problem(answer, 403, "exchange_denied", reasons=["actor_assurance"])
+    told = check_problem(answer, 401, "insufficient_user_authentication", reasons=["actor_assurance"])
+    assert 'error="insufficient_user_authentication"' in answer.headers["www-authenticate"]
+    assert 'acr_values="eidas2 eidas3"' in answer.headers["www-authenticate"]
+    assert (await world.bed.journal(told["entry"]))[0]["denials"].keys() == {"actor_assurance"}
+    stronger = await world.bed.token("ml-brume", professional=professional("conseiller", acr="eidas2"))
+    assert (await world.bed.exchange(stronger, pseudonym, YOUTH, ["rsa"])).status_code == 200
+
+
+async def test_a_stronger_sign_in_is_not_asked_for_where_it_would_open_nothing(world: World) -> None:
+    """Without a choice of the person there is nothing to step up for."""
+    pseudonym = await world.known()
+    weak = await world.bed.token("ml-brume", professional=professional("conseiller", acr="eidas1"))
+    answer = await world.bed.exchange(weak, pseudonym, YOUTH, ["rsa"])
+    check_problem(answer, 403, "exchange_denied", reasons=["no_authorisation"])
 
 
 async def test_a_legal_obligation_needs_no_answer_of_the_person(world: World) -> None:
