@@ -91,7 +91,7 @@ async def exchange(
     line.update(purpose=wanted.purpose, decision=decided["decision"], entry=appended.index)
     if not decision.granted:
         line["reasons"] = sorted(decision.denials())
-        told = {"reasons": sorted(decision.told()), "entry": appended.index}
+        told: dict[str, Any] = {"reasons": sorted(decision.told()), "entry": appended.index}
         if levels := levels_wanted(decision, (caller.partner.id, wanted.purpose), services.catalogue):
             raise LevelInsufficient(levels, scheme=caller.scheme, **told)
         raise Refusal("exchange_denied", **told)
