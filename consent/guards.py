@@ -73,6 +73,12 @@ def use_key(authorisation: str) -> str:
     return f"authorisation:{authorisation}"
 
 
+def counters(guard: EpochGuard) -> list[str]:
+    """Name everything an entry with this guard counts."""
+    uses = [] if guard.authorisation is None or guard.max_uses is None else [use_key(guard.authorisation)]
+    return [*(window for window, _ in guard.counts), *uses]
+
+
 class Gate:
     """See the module. `clock` gives milliseconds UTC and is read once per batch.
 

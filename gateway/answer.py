@@ -14,6 +14,7 @@ from connectors.base import Fetched, Outcome
 from policies.catalogue import Catalogue
 from policies.decision import Decision
 from policies.minimisation import Minimised
+from policies.tables import Rule
 from policies.verdicts import Ruling
 
 _STATES = {
@@ -27,7 +28,9 @@ _STATES = {
     Outcome.drift: "unavailable",
 }
 # what a partner can act upon; the other details are the operator's
-_TOLD = frozenset({"actor_missing", "deadline", "identifier_missing", "identifier_unusable", "timeout"})
+_TOLD = frozenset(
+    {"actor_missing", "backend_failed", "deadline", "identifier_missing", "identifier_unusable", "timeout"}
+)
 _RETRY_SECONDS = 30
 
 
@@ -43,14 +46,43 @@ def states(decision: Decision, fetched: Mapping[str, Fetched], minimised: Minimi
     return found
 
 
+def unrevealing(decision: Decision, fetched: Mapping[str, Fetched], rules: Mapping[str, Rule]) -> Mapping[str, Fetched]:
+    """What the sources answered; "no file" of what the person's situation may hide becomes "nothing supplied".
+
+    Where every field asked of a dataset may be hidden so, one who has no file must look like one who is hidden.
+    """
+    absent = [name for name, each in fetched.items() if _STATES[each.outcome] == "no_data"]
+    if not absent:
+        return fetched
+    told = dict(fetched)
+    for name in absent:
+        asked = [verdict.field for verdict in decision.granted if verdict.field.startswith(f"{name}.")]
+        if all(rules[field].situational for field in asked):
+            told[name] = fetched[name]._replace(outcome=Outcome.found, rows=({},), detail="")
+    return told
+
+
+def served(decision: Decision, found: Mapping[str, str]) -> tuple[str, ...]:
+    """The ids of the exchanges of which a source has answered."""
+    answered = (verdict for verdict in decision.granted if found[verdict.field.partition(".")[0]] != "unavailable")
+    return tuple(sorted({str(verdict.exchange).partition("@")[0] for verdict in answered}))
+
+
 def tells(found: Mapping[str, str]) -> bool:
     """Whether the states tell the recipient something of the person: then it is a release."""
     return any(state in {"released", "no_data", "ambiguous"} for state in found.values())
 
 
-def retry_after(fetched: Mapping[str, Fetched]) -> int:
-    """In how many seconds asking again makes sense."""
-    return min((each.retry_after for each in fetched.values() if each.retry_after is not None), default=_RETRY_SECONDS)
+def retry_after(fetched: Mapping[str, Fetched]) -> int | None:
+    """In how many seconds asking again makes sense; None when it never does."""
+    return min((wait for each in fetched.values() if (wait := _wait(each)) is not None), default=None)
+
+
+def _wait(each: Fetched) -> int | None:
+    """The same of one source: a refusal, or a failure that it says is this person's, is not cured by waiting."""
+    if each.retry_after is not None:
+        return each.retry_after
+    return None if each.outcome is Outcome.refused or each.detail == "backend_failed" else _RETRY_SECONDS
 
 
 def withheld(decision: Decision, minimised: Minimised) -> Mapping[str, str]:
@@ -91,8 +123,8 @@ def datasets(
             }
         elif each is not None and state != "withheld":  # a hidden dataset has no source to name: look the same
             body["provenance"] = {"source": sources[name]}
-        if state == "unavailable" and each is not None:
-            body["retry_after"] = each.retry_after if each.retry_after is not None else _RETRY_SECONDS
+        if state == "unavailable" and each is not None and (wait := _wait(each)) is not None:
+            body["retry_after"] = wait
         if state != "released" and each is not None and each.detail in _TOLD:
             body["detail"] = each.detail
         if name in reasons:

@@ -25,10 +25,11 @@ from audit.ids import new_id
 from audit.journal import Draft
 from connectors.base import Ask, AskActor, Fetched, Outcome
 from consent.errors import PersonUnknown
-from consent.guards import EpochGuard, SubjectRef
+from consent.guards import EpochGuard, SubjectRef, counters, use_key
 from consent.queries import Snapshot
 from gateway import answer
 from gateway.actors import Acting, acting, levels_wanted
+from gateway.coding import coding
 from gateway.idempotency import Repeat
 from gateway.oauth.challenges import LevelInsufficient
 from gateway.oauth.presence import Present
@@ -96,29 +97,36 @@ async def exchange(
             raise LevelInsufficient(levels, scheme=caller.scheme, **told)
         raise Refusal("exchange_denied", **told)
     sirets = dict.fromkeys(decision.sources, caller.partner.siret)
-    fetched = await fetch(services, decision, person, actor=who.ask, sirets=sirets)  # e
+    found = await fetch(services, decision, person, actor=who.ask, sirets=sirets)  # e
+    fetched = answer.unrevealing(decision, found, services.catalogue.tables[caller.partner.id, wanted.purpose].rules)
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
-    minimised = minimise(decision, records, services.catalogue)  # f
+    codes = coding(services.keys.codes, caller.partner.id)
+    minimised = minimise(decision, records, services.catalogue, pseudonymise=codes)  # f
     states, hidden = answer.states(decision, fetched, minimised), answer.withheld(decision, minimised)
     later = services.clock()
     outcome: dict[str, Json] = {**common, "states": states, "catalogue": decision.catalogue}
     if not answer.tells(states):
-        members = {**outcome, "reason": "sources_unavailable"}
+        failed = "unavailable" in states.values()
+        members = {**outcome, "reason": "sources_unavailable" if failed else "nothing_supplied"}
         await services.journal.append(
             Draft(type="exchange.undelivered", members=members, time=later, subject=subject, token=caller.token)
         )
-        if "unavailable" not in states.values():  # the sources had none of it: the same answer as for a hidden field
+        if not failed:  # the sources had none of it: the same answer as for a hidden field
             raise Refusal("exchange_denied", reasons=sorted(set(hidden.values())), entry=appended.index)
-        raise Refusal("sources_unavailable", retry_after=answer.retry_after(fetched), entry=appended.index)
+        wait = answer.retry_after(fetched)
+        if wait is None:
+            raise Refusal("sources_refused", entry=appended.index)
+        raise Refusal("sources_unavailable", retry_after=wait, entry=appended.index)
     seed = new_seed()
+    guard = _guard(services, case, decision, person, states=states, now=now)
     released = await services.journal.append(  # g
         Draft(
             type="exchange.released",
             members={**outcome, **_proofs(services, minimised, seed), **_reasons(hidden)},
             time=later,
             subject=subject,
-            guard=_guard(services, case, decision, person, now=now),
-            change=wanted.repeat.count if wanted.repeat else None,
+            guard=guard,
+            change=wanted.repeat.counting(person.subject, counters(guard)) if wanted.repeat else None,
             seal=_sealed(person, minimised, seed, ref=ref),
             release=True,
             token=caller.token,
@@ -164,15 +172,22 @@ async def _identify(services: Services, case: _Case, *, now: int) -> Snapshot:
 
 def _uses(services: Services, case: _Case, person: Snapshot, *, now: int) -> dict[str, int]:
     """How often each exchange served in its window, this one not included when it repeats a counted one."""
-    catalogue = services.catalogue
-    again = 1 if case.wanted.repeat and case.wanted.repeat.counted else 0
-    return {
-        each.id: max(0, person.uses.get(catalogue.window(each.id, now), 0) - again)
-        for each in catalogue.active(case.caller.partner.id, case.wanted.purpose)
-    }
+    catalogue, uses = services.catalogue, {}
+    for each in catalogue.active(case.caller.partner.id, case.wanted.purpose):
+        window = catalogue.window(each.id, now)
+        uses[each.id] = max(0, person.uses.get(window, 0) - _counted(case, person, window))
+    return uses
+
+
+def _counted(case: _Case, person: Snapshot, counter: str) -> bool:
+    """Whether an earlier request with this one's key has counted it there."""
+    return case.wanted.repeat is not None and case.wanted.repeat.holds(person.subject, counter)
 
 
 def _decide(services: Services, case: _Case, person: Snapshot, *, uses: Mapping[str, int], now: int) -> Decision:
+    held = person.authorisation if case.caller.present is None else _bounded(case.caller.present, person)
+    if held is not None and _counted(case, person, use_key(held.id)):
+        held = replace(held, uses=max(0, held.uses - 1))
     facts = Facts(
         recipient=case.caller.partner.id,
         purpose=case.wanted.purpose,
@@ -180,7 +195,7 @@ def _decide(services: Services, case: _Case, person: Snapshot, *, uses: Mapping[
         now=now,
         actor=case.who.facts,
         flags=person.flags,
-        authorisation=person.authorisation if case.caller.present is None else _bounded(case.caller.present, person),
+        authorisation=held,
         epoch=person.epoch,
         uses=uses,
         switches=frozenset(),
@@ -272,17 +287,25 @@ def _sealed(person: Snapshot, minimised: Minimised, seed: bytes, *, ref: str) ->
     return person.key.journal.seal(orjson.dumps(content), ref)
 
 
-def _guard(services: Services, case: _Case, decision: Decision, person: Snapshot, *, now: int) -> EpochGuard:
-    """What must still hold at commit: the epoch, the end of the authorisation, the counts."""
-    catalogue, held = services.catalogue, person.authorisation
-    repeated = case.wanted.repeat is not None and case.wanted.repeat.counted
-    used = () if repeated else decision.exchanges
-    counts = tuple((catalogue.window(name, now), catalogue.limit(name)) for name in used)
+def _guard(
+    services: Services, case: _Case, decision: Decision, person: Snapshot, *, states: Mapping[str, str], now: int
+) -> EpochGuard:
+    """What must still hold at commit: the epoch, the end of the authorisation, the counts.
+
+    What a source did not answer is not used up, nor what an earlier request with the same key has counted.
+    """
+    catalogue, held, used = services.catalogue, person.authorisation, decision.exchanges
+    if "unavailable" in states.values():
+        used = answer.served(decision, states)
+    windows = {name: catalogue.window(name, now) for name in used}
+    again = held is not None and _counted(case, person, use_key(held.id))
     return EpochGuard(
         epoch=decision.epoch,
         catalogue=decision.catalogue,
         valid_until=held.valid_until if held else None,
-        counts=counts,
-        authorisation=held.id if held and not repeated else None,
-        max_uses=held.max_uses if held and not repeated else None,
+        counts=tuple(
+            (window, catalogue.limit(name)) for name, window in windows.items() if not _counted(case, person, window)
+        ),
+        authorisation=held.id if held and not again else None,
+        max_uses=held.max_uses if held and not again else None,
     )

@@ -56,6 +56,8 @@ class GatewayKeys:
     """Of the nonces that proofs of possession may have to hold."""
     naming: bytes = field(repr=False)
     """Of the names by which sources know authorisations."""
+    codes: bytes = field(repr=False)
+    """Of the codes that leave in the place of values."""
     flows: bytes = field(repr=False)
     """Of what partners send along with a person they send to choose."""
     sessions: bytes = field(repr=False)
@@ -86,6 +88,7 @@ def load(settings: Settings, clock: Callable[[], int] = wall_clock) -> GatewayKe
         sealing=_derived(master, b"passerelle-signal-secrets/v1"),
         nonces=_derived(master, b"passerelle-dpop-nonces/v1"),
         naming=_derived(master, b"passerelle-signal-names/v1"),
+        codes=_derived(master, b"passerelle-codes/v1"),
         sessions=_derived(master, b"passerelle-sessions/v1"),
         flows=_derived(master, b"passerelle-flows/v1"),
         tokens=load_token_keys(folder / "token.pem", clock),

@@ -30,6 +30,7 @@ from consent.naming import pseudonym_of
 from consent.queries import Snapshot
 from consent.states import By, Record
 from gateway import answer
+from gateway.coding import coding
 from gateway.exchange import fetch
 from gateway.services import Services
 from policies.decision import Actor, Decision, Facts, decide
@@ -100,7 +101,8 @@ async def preview(
     sirets = {source: services.catalogue.parties[source].siret for source in decision.sources}
     fetched = await fetch(services, decision, person, actor=_LOOK, sirets=sirets)  # e
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
-    minimised = minimise(decision, records, services.catalogue)  # f
+    codes = coding(services.keys.codes, record.recipient)
+    minimised = minimise(decision, records, services.catalogue, pseudonymise=codes)  # f
     hidden = {verdict.field: verdict.reason.value for verdict in decision.verdicts if not verdict.permit}
     hidden |= {name: reason.value for name, reason in minimised.withheld.items()}
     sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}

@@ -264,6 +264,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "Every institution asked was unavailable; nothing was released, the journal says so.",
         "Repeat after `retry_after` seconds.",
     ),
+    "sources_refused": Problem(
+        502,
+        "No source answers this",
+        "Every institution asked refused, or says that it cannot answer for this person; nothing was released.",
+        "Do not repeat: waiting does not cure it. Tell the operator of the gateway, with `entry`.",
+    ),
     "journal_busy": Problem(
         503, "Too much is waiting", "The journal takes no more entries now; nothing was released.", "Repeat shortly."
     ),

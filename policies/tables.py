@@ -70,6 +70,11 @@ class Rule:
     permit: Verdict
     denied: Mapping[Reason, Verdict]
 
+    @property
+    def situational(self) -> bool:
+        """Whether the person's own situation (their flags) may keep this field from leaving."""
+        return bool(self.concerns or self.barred_by or self.present or self.absent)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

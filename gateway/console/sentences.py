@@ -150,6 +150,10 @@ BY: Mapping[str, Words] = {
 _REASONS: Mapping[str, Words] = {
     "person_unknown": ("Personne inconnue ici.", "Nobody known here."),
     "sources_unavailable": ("Les sources n'ont pas répondu.", "The sources did not answer."),
+    "nothing_supplied": (
+        "Les sources n'avaient rien de ce qui est permis.",
+        "The sources had nothing of what is permitted.",
+    ),
     "epoch_changed": ("Les choix de la personne ont changé entre-temps.", "The person's choices changed meanwhile."),
     "withheld": ("Retenu, sans en dire la raison au destinataire.", "Withheld, the recipient is not told why."),
 }

@@ -12,7 +12,8 @@ from connectors import sandbox
 from tests.bed import LISE, Bed, bed, professional, served
 from tests.factories import crowd, unused
 
-SIZES = {"lucas-perrin": 250, "ines-marchetti": 20, "helene-aubert": 20, "bruno-castel": 20, "zoe-figurant": 20}
+SIZES = {"lucas-perrin": 250, "ines-marchetti": 20, "helene-aubert": 20, "bruno-castel": 20, "zoe-figurant": 20,
+         "fatou-sarr": 5, "ginette-ravel": 5}  # fmt: skip
 PARTNERS = {
     "ml-brume": LISE,
     "siae-brume": professional("conseiller"),

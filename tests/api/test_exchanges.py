@@ -3,17 +3,26 @@
 import asyncio
 import base64
 import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from audit import receipts
 from audit.commitments import field_salt, verify
+from gateway.app import build_app
+from gateway.coding import coding
+from policies.catalogue import load
 from tests.api.conftest import World, check_problem
 from tests.bed import PERSON_HERSELF, professional
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 YOUTH = "support.youth"
+CATALOGUE = Path(__file__).parents[2] / "policies" / "catalogue"
 REFERENT = professional("referent")
 
 
@@ -393,3 +402,23 @@ async def test_asking_for_the_whole_vocabulary_gives_what_the_line_covers(
     line = each_world.bed.services.catalogue.request_fields(partner, purpose).fields
     assert told_fields(body) <= line
     assert opened(body, json.loads(body["proof"]["receipt"]["entry"])) == told_fields(body)
+
+
+async def test_a_code_leaves_in_the_place_of_a_value(world: World, tmp_path: Path) -> None:
+    """`release: pseudonymise`: the same for this partner each time, another for another one, never the value."""
+    folder = shutil.copytree(CATALOGUE, tmp_path / "catalogue")
+    line = folder / "ml-jeunes-inscription.yaml"
+    clear, coded = (f"registration.category_code: {{release: {how}}}" for how in ("clear", "pseudonymise"))
+    line.write_text(line.read_text("utf-8").replace(clear, coded), "utf-8")
+    services = replace(world.bed.services, catalogue=load(folder))
+    pseudonym = await world.ready("ml-brume", YOUTH)
+    transport = httpx.ASGITransport(app=build_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url=services.base_url) as http:
+        bed = replace(world.bed, services=services, http=http)
+        token = world.tokens["ml-brume"]
+        answers = [await bed.exchange(token, pseudonym, YOUTH, ["registration.category_code"]) for _ in range(2)]
+    codes = {answer.json()["datasets"]["registration"]["values"]["category_code"] for answer in answers}
+    [code] = codes
+    assert re.fullmatch("[0-9a-f]{32}", code)
+    assert code == coding(services.keys.codes, "ml-brume")("registration.category_code", "1")
+    assert code != coding(services.keys.codes, "siae-brume")("registration.category_code", "1")

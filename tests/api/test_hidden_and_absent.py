@@ -54,3 +54,20 @@ async def test_a_hidden_field_and_an_absent_one_look_the_same(world: World) -> N
     catalogue = world.bed.services.catalogue
     absent, hidden = told(catalogue, [], [{}]), told(catalogue, ["protected_address"], [])
     assert absent == hidden
+
+
+async def test_who_has_no_file_looks_like_who_is_hidden(world: World) -> None:
+    """The real source says 404: neither beside another dataset nor alone does the answer tell the two apart."""
+    hidden = await world.ready("ml-brume", YOUTH, like="helene-aubert")
+    await world.bed.flag("ml-brume", hidden, "protected_address")
+    absent = await world.ready("ml-brume", YOUTH, like="ines-marchetti")
+    for fields in (["household.address"], ["household"]):
+        alone = [await world.ask("ml-brume", each, YOUTH, fields) for each in (hidden, absent)]
+        assert [answer.status_code for answer in alone] == [403, 403]
+        assert len({repr((answer.json()["code"], answer.json()["reasons"])) for answer in alone}) == 1
+        beside = [await world.ask("ml-brume", each, YOUTH, ["registration", *fields]) for each in (hidden, absent)]
+        one, other = (answer.json()["datasets"]["household"] for answer in beside)
+        assert one == other
+    assert beside[1].json()["datasets"]["registration"]["state"] == "no_data"  # nobody's situation hides that one
+    undelivered = [each for each in await world.bed.journal() if each["type"] == "exchange.undelivered"]
+    assert "nothing_supplied" in {each["reason"] for each in undelivered}

@@ -2,11 +2,14 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from consent.models import authorisation
+from gateway.idempotency import Repeat
 from gateway.models import idempotency
 from tests.api.conftest import World, check_problem
 from tests.bed import PERSON_HERSELF, professional
@@ -49,6 +52,58 @@ async def test_a_repeat_of_the_last_exchange_allowed_is_still_answered(each_worl
         answer = await each_world.bed.exchange(token, pseudonym, "iae.adaptation", ["rqth.valid"], headers=each)
         statuses.append(answer.status_code)
     assert statuses == [200, 200, 200, 200, 200, 403]
+
+
+async def test_a_repeat_opens_nothing_the_first_was_refused(world: World) -> None:
+    """An exchange that is used up stays so: the key counted another one of the same line."""
+    pseudonym = await world.ready("siae-brume", "iae.eligibility")
+    fields = ["rsa.beneficiary", "registration.status"]
+    for _ in range(10):
+        assert (await world.ask("siae-brume", pseudonym, "iae.eligibility", fields[:1])).status_code == 200
+    headers = key()
+    for _ in range(3):
+        answer = await world.ask("siae-brume", pseudonym, "iae.eligibility", fields, headers=headers)
+        assert answer.json()["datasets"]["rsa"] == {
+            "state": "withheld",
+            "withheld": {"beneficiary": "frequency_exceeded"},
+        }
+        assert answer.json()["datasets"]["registration"]["state"] == "released"
+    assert await uses(world, "siae-brume", "iae.eligibility", pseudonym) == {10, 1, 11}
+
+
+async def test_what_a_repeat_uses_anew_is_counted(world: World) -> None:
+    """A field the person has allowed since comes from another exchange: that one is counted, once."""
+    pseudonym = await world.ready("siae-brume", "iae.eligibility", fields=["rsa.beneficiary"])
+    fields, headers = ["rsa.beneficiary", "registration.status"], key()
+    await world.ask("siae-brume", pseudonym, "iae.eligibility", fields, headers=headers)
+    await world.bed.authorise(world.tokens["siae-brume"], "siae-brume", pseudonym, "iae.eligibility")
+    for _ in range(2):
+        answer = await world.ask("siae-brume", pseudonym, "iae.eligibility", fields, headers=headers)
+        assert answer.json()["datasets"]["registration"]["state"] == "released"
+    found = await world.bed.services.snapshots.get(partner="siae-brume", purpose="iae.eligibility", pseudonym=pseudonym)
+    counted = {name.partition(":")[0]: number for name, number in found.uses.items()}
+    assert (counted["iae-eligibilite-caf"], counted["iae-eligibilite-ft"]) == (1, 1)
+
+
+async def test_the_last_use_of_an_authorisation_may_be_repeated(world: World) -> None:
+    """Lost on the way, it is asked for again with its key; without, it is spent."""
+    pseudonym = await world.ready("siae-brume", "iae.eligibility")
+    once = sa.update(authorisation).where(authorisation.c.purpose == "iae.eligibility").values(max_uses=1)
+    await world.bed.services.store.write(lambda connection: connection.execute(once))
+    headers, statuses = key(), []
+    for each in (headers, headers, {}):
+        answer = await world.ask("siae-brume", pseudonym, "iae.eligibility", ["rsa.beneficiary"], headers=each)
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 403]
+
+
+async def test_a_key_counts_for_one_person() -> None:
+    """With a token of a present person the body names nobody: another person's exchange is another one."""
+    first = Repeat(partner="ml-brume", key="k" * 64, counted="", secret=b"s" * 32)
+    again = replace(first, counted=first._mark("a" * 32, "window:1"))
+    assert again.holds("a" * 32, "window:1")
+    assert not again.holds("b" * 32, "window:1")
+    assert not again.holds("a" * 32, "window:2")
 
 
 async def test_the_same_key_with_another_body_is_refused(each_world: World) -> None:

@@ -64,15 +64,19 @@ async def test_each_situation_of_the_sandbox_gives_its_state(world: World, town:
     token = world.tokens["ml-brume"]
     pseudonym = await town.link(token, name, reference=f"sources-{name}")
     await town.authorise(token, "ml-brume", pseudonym, YOUTH)
-    expected = {
-        dataset: STATES[PEOPLE[name].standings[source].expected(dataset)] for dataset, source in DATASETS.items()
-    }
+    outcomes = {dataset: PEOPLE[name].standings[source].expected(dataset) for dataset, source in DATASETS.items()}
+    expected = {dataset: STATES[outcome] for dataset, outcome in outcomes.items()}
     if name == "camille-roussel":  # asked by its own number, an appointment is nobody else's: no search, no doubt
         expected["rdv"] = "released"
     before, started = await town.size(), time.monotonic()
     answer = await town.exchange(token, pseudonym, YOUTH, list(DATASETS))
     assert time.monotonic() - started < DEADLINE + 2
     journal = await town.journal(before)
+    if set(outcomes.values()) == {"refused"}:
+        check_problem(answer, 502, "sources_refused", entry=before)
+        assert "retry-after" not in answer.headers
+        assert journal[-1]["type"] == "exchange.undelivered"
+        return
     if set(expected.values()) == {"unavailable"}:
         body = check_problem(answer, 503, "sources_unavailable", entry=before)
         assert body["retry_after"] >= 1
@@ -84,9 +88,29 @@ async def test_each_situation_of_the_sandbox_gives_its_state(world: World, town:
     assert {dataset: each["state"] for dataset, each in told.items()} == expected
     assert journal[-1]["type"] == "exchange.released"
     assert journal[-1]["states"] == expected
-    for each in told.values():
+    for dataset, each in told.items():
         assert ("values" in each or "items" in each) == (each["state"] == "released")
-        assert ("retry_after" in each) == (each["state"] == "unavailable")
+        hopeless = outcomes[dataset] == "refused" or each.get("detail") == "backend_failed"
+        assert ("retry_after" in each) == (each["state"] == "unavailable" and not hopeless)
+
+
+async def test_a_source_that_fails_uses_nothing_up(town: Bed, world: World) -> None:
+    """The CAF is down, the others answer: its exchange is not counted, theirs are."""
+    pseudonym = await world.ready("ml-brume", YOUTH, like="fatou-sarr")
+    answer = await town.exchange(world.tokens["ml-brume"], pseudonym, YOUTH, ["rsa", "registration"])
+    told = answer.json()["datasets"]
+    assert (told["rsa"]["state"], told["registration"]["state"]) == ("unavailable", "released")
+    found = await town.services.snapshots.get(partner="ml-brume", purpose=YOUTH, pseudonym=pseudonym)
+    assert {name.partition(":")[0] for name in found.uses} == {"authorisation", "ml-jeunes-inscription"}
+
+
+async def test_what_waiting_does_not_cure_promises_nothing(town: Bed, world: World) -> None:
+    """France Travail says not to repeat: no time to wait, neither in the answer nor in a header."""
+    pseudonym = await world.ready("ml-brume", YOUTH, like="ginette-ravel")
+    answer = await town.exchange(world.tokens["ml-brume"], pseudonym, YOUTH, ["registration"])
+    body = check_problem(answer, 502, "sources_refused")
+    assert "retry_after" not in body
+    assert "retry-after" not in answer.headers
 
 
 def reply(status: str, body: bytes, type_: str = "application/json", *headers: str) -> bytes:
