@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -23,9 +24,16 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201  a story is told on stdout
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port of this machine, or a free one when it is taken."""
-    for candidate in (wanted, 0):
+_chance = secrets.SystemRandom()  # two processes must not draw the same ports
+
+
+def free_port(wanted: int = 0) -> int:
+    """The wanted port of this machine, or a free one when it is 0 or taken.
+
+    Not one of those that outgoing connections are given: such a connection may take it before it is used.
+    """
+    drawn = _chance.sample(range(20_000, 30_000), 20)
+    for candidate in [wanted, *drawn] if wanted else drawn:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

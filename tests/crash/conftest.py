@@ -1,7 +1,6 @@
 """A town for crash tests: a sandbox, a migrated database per engine, partners, and servers to kill."""
 
 import contextlib
-import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +68,7 @@ class Town:
 async def town(home: Path, database_url: str, **more: Any) -> AsyncIterator[Town]:
     """Everything but the servers; one of them must run before `enter` is called."""
     everybody = people()
-    port = free_port(20_000 + random.randrange(10_000))  # noqa: S311  no secret
+    port = free_port()
     async with served(sandbox.build(people=everybody)) as sandbox_url:
         url = f"http://127.0.0.1:{port}"
         settings = settings_of(

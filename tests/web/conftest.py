@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from connectors import sandbox
 from gateway.app import build_app
+from gateway.processes import free_port
 from gateway.web.cookies import NAME
 from gateway.web.visitor import Identity
 from tests.bed import Bed, bed, served
@@ -95,9 +95,7 @@ def dpo(organisation: str, *, consortium: bool = False, strong: bool = True) -> 
 @contextlib.asynccontextmanager
 async def open_portal(tmp_path: Path, browser: Browser, *, database_url: str, **settings: Any) -> AsyncIterator[Portal]:
     """A gateway with its sandbox, both on sockets of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with (
         served(sandbox.build()) as sandbox_url,
