@@ -172,16 +172,30 @@ class People:
         return SubjectId(found[0])
 
     async def set_flag(
-        self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None, reason: str | None = None
+        self,
+        subject: SubjectId,
+        flag: str,
+        *,
+        now: int,
+        org: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
     ) -> None:
         """Note a situation of the person; from the commit on, no earlier decision releases anything."""
-        await self._flag(subject, flag, present=True, why=_why(actor, reason), now=now)
+        await self._flag(subject, flag, present=True, why=_why(org, actor, reason), now=now)
 
     async def clear_flag(
-        self, subject: SubjectId, flag: str, *, now: int, actor: str | None = None, reason: str | None = None
+        self,
+        subject: SubjectId,
+        flag: str,
+        *,
+        now: int,
+        org: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
     ) -> None:
         """The situation is over."""
-        await self._flag(subject, flag, present=False, why=_why(actor, reason), now=now)
+        await self._flag(subject, flag, present=False, why=_why(org, actor, reason), now=now)
 
     async def _flag(self, subject: SubjectId, flag: str, *, present: bool, why: Mapping[str, Json], now: int) -> None:
         if flag not in FLAGS:
@@ -257,5 +271,5 @@ def _by(actor: str | None) -> dict[str, Json]:
     return {} if actor is None else {"actor": actor}
 
 
-def _why(actor: str | None, reason: str | None) -> dict[str, Json]:
-    return _by(actor) | ({} if reason is None else {"reason": reason})
+def _why(org: str | None, actor: str | None, reason: str | None) -> dict[str, Json]:
+    return {name: each for name, each in (("org", org), ("actor", actor), ("reason", reason)) if each is not None}

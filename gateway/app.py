@@ -15,6 +15,7 @@ from gateway.api.exchanges import PostExchange
 from gateway.api.log import routes as log_routes
 from gateway.api.operations import get_livez, get_openapi, get_readyz
 from gateway.api.records import routes as record_routes
+from gateway.api.situations import post_situation
 from gateway.api.subjects import post_subject
 from gateway.api.webhooks import routes as webhook_routes
 from gateway.api.witness import get_witnessed, post_checkpoint
@@ -61,6 +62,7 @@ def build_app(services: Services) -> Edge:
             Route("/v1/exchanges", PostExchange(), methods=["POST"]),
             *oauth_routes(services.server),
             Route("/v1/subjects", post_subject, methods=["POST"]),
+            Route("/v1/situations", post_situation, methods=["POST"]),
             Route("/v1/authorisation-requests", post_authorisation_request, methods=["POST"]),
             Route("/v1/authorisation-requests/{id}", get_request, methods=["GET"]),
             Route("/v1/authorisation-requests/{id}/links", post_link, methods=["POST"]),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from consent.errors import FlagUnknown
 from consent.proof import write_proof
 from gateway.archive.content import collect
 from gateway.archive.files import require_empty, write_archive
@@ -16,6 +17,7 @@ from gateway.archive.told import Teller
 from gateway.records import export
 from gateway.services import Clock, open_services, wall_clock
 from gateway.settings import Settings
+from gateway.situations import NOTED
 
 
 class FileRefused(Exception):  # noqa: N818  the command ends, with a sentence
@@ -67,6 +69,18 @@ async def write_archive_folder(
         )
         write_archive(out, content, proof, Teller(services.catalogue))
     return sum(not each["proved"] for each in content["entries"])
+
+
+async def change_situation(
+    settings: Settings, *, partner: str, reference: str, situation: str, present: bool, clock: Clock = wall_clock
+) -> None:
+    """Note a situation that partners may note, or that it is over, which for some only an operator may."""
+    if situation not in NOTED:
+        raise FlagUnknown(f"{situation} is none of {', '.join(NOTED)}")
+    async with open_services(settings, clock=clock) as services:
+        subject = await services.people.resolve(partner=partner, reference=reference)
+        change = services.people.set_flag if present else services.people.clear_flag
+        await change(subject, situation, org="operator", now=services.clock())
 
 
 def _write(out: Path, content: Mapping[str, Any]) -> None:

@@ -123,6 +123,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "No person is linked for you under this pseudonym or reference.",
         "Link the person first with `POST /v1/subjects`.",
     ),
+    "situation_kept": Problem(
+        403,
+        "This situation is not a partner's to end",
+        "A protected address stays protected until the operator lifts it: whoever looks for the person may ask too.",
+        "If it is over, have the person's DPO tell the operator of the gateway.",
+    ),
     "subject_ambiguous": Problem(
         409,
         "These identifiers belong to several persons",

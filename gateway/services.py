@@ -340,7 +340,15 @@ def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:
     """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
     datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
-    others = ("log:entries", "sources:changed", "subjects:nir", "subjects:write", "tokens:introspect", "webhooks:write")
+    others = (
+        "log:entries",
+        "sources:changed",
+        "subjects:nir",
+        "subjects:situations",
+        "subjects:write",
+        "tokens:introspect",
+        "webhooks:write",
+    )
     return ("authorisations:answer", "authorisations:request", *datasets, *others)
 
 

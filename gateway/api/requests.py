@@ -18,6 +18,7 @@ _NAMES = (
     frozenset({"subject", "pseudonym", "reference", "purpose", "fields", "batch_job", "identifiers"})
     | {"url", "signature", "types", "since", "datasets"}
     | {"answer", "channel", "explicit", "person_present", "evidence", "mandate", "code"}
+    | {"situation", "present"}
     | {"capacity", "until", "purposes", "holder", "professional"}
     | KINDS
 )

@@ -44,6 +44,19 @@ def person_archive(
         typer.echo(f"{waiting} entries wait for their checkpoint: their proof comes with the next archive.", err=True)
 
 
+@person.command("situation")
+def person_situation(
+    partner: Annotated[str, typer.Option(help="Id of the partner that knows the person.")],
+    reference: Annotated[str, typer.Option(help="The partner's own reference of the person.")],
+    situation: Annotated[str, typer.Argument(help="protected_address or beneficiary_rsa.")],
+    over: Annotated[bool, typer.Option("--over", help="It is so no longer.")] = False,
+) -> None:
+    """Note a situation of a person, or that it is over: a DPO has said so. The journal says it to the person."""
+    from gateway.persons import change_situation
+
+    run(change_situation(settings(), partner=partner, reference=reference, situation=situation, present=not over))
+
+
 @person.command("check")
 def person_check(
     folder: Annotated[Path, typer.Argument(help="The archive.")],
