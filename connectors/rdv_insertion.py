@@ -74,9 +74,16 @@ def build(config: Mapping[str, Any], *, clock: Clock = now_ms) -> "RdvInsertion"
 class _Search:
     """What the pages of one search showed."""
 
-    users: dict[Any, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    users: list[Mapping[str, Any]] = field(default_factory=list, repr=False)
     doubtful: bool = False
     unfinished: bool = False
+
+    def keep(self, user: Mapping[str, Any]) -> bool:
+        """Keep a user who matches, once per id: without ids, two are two. False when the id is no id."""
+        number = user.get("id")
+        if number is None or not any(known.get("id") == number for known in self.users):
+            self.users.append(user)
+        return number is None or type(number) is int
 
     def verdict(self) -> Verdict | None:
         """Why no user can be taken; None when exactly one can or none was met."""
@@ -144,7 +151,7 @@ class RdvInsertion:
             if verdict is not None:
                 return verdict
             if search.users:
-                return next(iter(search.users.values()))
+                return search.users[0]
         return _NOBODY
 
     async def _pages(self, term: str, wanted: Wanted, deadline: float) -> _Search | Verdict:
@@ -162,11 +169,14 @@ class RdvInsertion:
                 if isinstance(user, dict):
                     match = wanted.matches(user)
                     search.doubtful = search.doubtful or match is None
-                    if match:
-                        search.users[user.get("id")] = user
+                    if match and not search.keep(user):
+                        return _UNREADABLE
             pagination = reply.data.get("pagination")
-            if not isinstance(pagination, dict) or pagination.get("next_page") != page + 1:
+            following = pagination.get("next_page", 0) if isinstance(pagination, dict) else 0
+            if following is None:
                 return search
+            if type(following) is not int or following != page + 1:
+                return _UNREADABLE  # who is on the pages that were not read cannot be told
         search.unfinished = True
         return search
 

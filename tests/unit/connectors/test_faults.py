@@ -246,7 +246,9 @@ async def test_the_sign_in_may_fail_in_the_same_ways(connect, fetch):
         writer.write(answer(b"{}", extra=session))
         await writer.drain()
 
-    async with serve(lambda request: slow if b"sign_in" in request else answer(b'{"users":[]}')) as server:
+    async with serve(
+        lambda request: slow if b"sign_in" in request else answer(b'{"users":[],"pagination":{"next_page":null}}')
+    ) as server:
         connector = connect(at(RDVI, server.url))
         early = await fetch(connector, "contact.phone", within=0.1, caf_number="9900107/demandeur")
         later = await fetch(connector, "contact.phone", within=2.0, caf_number="9900107/demandeur")

@@ -34,6 +34,7 @@ USER = {
     "referents": [{"email": "SECRET"}],
     "tags": [],
 }
+WITHOUT_ID = {name: value for name, value in USER.items() if name != "id"}
 RDV = {
     "id": 2,
     "uuid": UUID,
@@ -129,6 +130,8 @@ async def test_the_search_widens_from_the_usual_name_to_the_family_name(connect,
     ("users", "detail"),
     [
         ([USER, {**USER, "id": 2}], "several_persons"),
+        ([{**USER, "id": None, "last_name": "AUBE"}, {**USER, "id": None}], "several_persons"),
+        ([WITHOUT_ID, {**WITHOUT_ID, "last_name": "AUBE"}], "several_persons"),
         ([{**USER, "birth_date": "1971-01-01"}], "identity_mismatch"),
         ([{**USER, "rdv_solidarites_user_id": 5}], "identity_mismatch"),
         ([{**USER, "nir": "188019910000100"}], "identity_mismatch"),
@@ -333,6 +336,8 @@ async def test_only_uuids_go_into_an_address(connect, fetch, httpx_mock, uuids):
         ({"status_code": 429, "json": {"retry_after": "x"}}, Outcome.rate_limited, "too_many_requests", None),
         ({"json": {"success": False}}, Outcome.drift, "unreadable", None),
         ({"json": []}, Outcome.drift, "unreadable", None),
+        ({"json": page({**USER, "id": [1]})}, Outcome.drift, "unreadable", None),
+        ({"json": page({**USER, "id": "1"})}, Outcome.drift, "unreadable", None),
     ],
 )
 async def test_what_a_search_cannot_tell(connect, fetch, signed_in, answer, outcome, detail, wait):
