@@ -82,6 +82,7 @@ _RDV = Shape.of(
     ),
 )
 _AT_HOME = "home"
+_AT_OFFICE = "public_office"
 
 FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -172,11 +173,15 @@ def _status(rdv: Mapping[str, Any], user: str | None) -> Any:
 
 
 def _place(rdv: Mapping[str, Any], motif: Mapping[str, Any]) -> str | None:
-    """The name and address of the place; none for a visit at home, whose address is the person's own."""
-    if motif.get("location_type") == _AT_HOME:
+    """The name and address of the place. The appointment's own address serves for an office alone.
+
+    At home, and by phone, it is the person's own.
+    """
+    kind, lieu = motif.get("location_type"), rdv.get("lieu")
+    if kind == _AT_HOME:
         return None
-    lieu = rdv.get("lieu")
-    parts = (lieu.get("name"), lieu.get("address")) if isinstance(lieu, dict) else (rdv.get("address"),)
+    own = (rdv.get("address"),) if kind == _AT_OFFICE else ()
+    parts = (lieu.get("name"), lieu.get("address")) if isinstance(lieu, dict) else own
     return ", ".join(part for part in map(text, parts) if isinstance(part, str)) or None
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from connectors.base import Outcome
 from tests.unit.connectors.factories import RDVI
-from tests.unit.connectors.test_rdv_insertion import SESSION, SIGN_IN, USER, USERS, page
+from tests.unit.connectors.test_rdv_insertion import RDV, SESSION, SIGN_IN, USER, USERS, UUID, page
 
 
 @pytest.fixture
@@ -24,3 +24,20 @@ async def test_pages_that_cannot_be_followed_choose_nobody(connect, fetch, signe
     fetched = await fetch(connect(RDVI), "contact.phone", caf_number="9900107/demandeur")
     assert (fetched["contact"].outcome, fetched["contact"].detail) == (Outcome.drift, "unreadable")
     assert fetched["contact"].rows == ()
+
+
+@pytest.mark.parametrize("kind", ["home", "phone", "visio", None, 5, ...])
+async def test_the_persons_own_address_is_never_a_place(connect, fetch, signed_in, kind):
+    """Without a place of its own, an appointment has the address of whoever it is with, unless it is at an office."""
+    motif = {name: value for name, value in RDV["motif"].items() if name != "location_type"}
+    motif |= {} if kind is ... else {"location_type": kind}
+    signed_in.add_response(json={"rdv": {**RDV, "lieu": None, "address": USER["address"], "motif": motif}})
+    fetched = await fetch(connect(RDVI), "rdv.place", rdvi_rdv=UUID)
+    assert fetched["rdv"].rows == ({"rdv.place": None},)
+
+
+async def test_a_named_place_serves_whatever_the_kind(connect, fetch, signed_in):
+    """The name and address of a place are nobody's own."""
+    signed_in.add_response(json={"rdv": {**RDV, "motif": {**RDV["motif"], "location_type": "phone"}}})
+    fetched = await fetch(connect(RDVI), "rdv.place", rdvi_rdv=UUID)
+    assert fetched["rdv"].rows == ({"rdv.place": "Maison du Département, 5 quai des Brumes"},)
