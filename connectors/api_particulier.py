@@ -123,7 +123,7 @@ class ApiParticulier:
         drift = notes.paths
         if drift:
             self._client.guard.drifted(drift)
-        if not row:
+        if not row and drift:  # a row may be empty without: a line of an address without its town
             return nothing(dataset, _UNREADABLE, collected_at=now, drift=drift)
         return Fetched(dataset=dataset, outcome=Outcome.found, rows=(row,), collected_at=collected_at, drift=drift)
 

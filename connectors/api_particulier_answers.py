@@ -22,7 +22,7 @@ _UNEXPECTED = "Erreur inattendue"  # published under the codes 35003 and 40003 t
 _CIVILITY = "00366"
 _PROVIDER_BUSY = "37008"
 _LONGEST_WAIT = 86_400
-_POSTCODE = re.compile(r"(\d{5})\s+(\S.*)\Z", re.ASCII)
+_POSTCODE = re.compile(r"(\d{5})(?:\s+(\S.*))?\Z", re.ASCII)  # the published example has no town
 
 _Part = Callable[[Mapping[str, Any], frozenset[str], Notes, int], dict[str, Any]]
 
@@ -173,7 +173,7 @@ def _household(data: Mapping[str, Any], wanted: frozenset[str], notes: Notes, _n
     parts = _POSTCODE.match(line.strip()) if isinstance(line, str) else None
     if parts is not None:
         both = {"household.postcode": parts[1], "household.commune": parts[2]}
-        row |= {name: value for name, value in both.items() if name in wanted}
+        row |= {name: value for name, value in both.items() if name in wanted and value is not None}
     elif not wanted.isdisjoint(("household.postcode", "household.commune")):
         notes.add("/data/adresse/code_postal_ville")
     return row
@@ -190,7 +190,9 @@ def _job_seeker(data: Mapping[str, Any], wanted: frozenset[str], notes: Notes, n
     derived = "job_seeker.registered" in wanted
     dates = _PERIOD.row(found, _DATES if derived else wanted, notes, path="/data/inscription")
     row = {name: value for name, value in dates.items() if name in wanted}
-    if derived and dates.keys() == _DATES and dates["job_seeker.since"] is not None:
+    if derived and dates.get("job_seeker.since") is None:  # the contract has none without a start
+        notes.add("/data/inscription/date_debut")
+    elif derived and dates.keys() == _DATES:
         today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
         until = dates["job_seeker.until"]
         row["job_seeker.registered"] = dates["job_seeker.since"] <= today and (until is None or today < until)

@@ -1,9 +1,10 @@
-"""In doubt nobody is chosen, and nothing leaves that the rest of an answer leaves in doubt."""
+"""What is in doubt chooses nobody and does not leave; what is merely short is no drift."""
 
 import pytest
 
 from connectors.base import Outcome
-from tests.unit.connectors.factories import RDVI
+from tests.unit.connectors.factories import AP, RDVI, pivot
+from tests.unit.connectors.test_api_particulier import FAMILY, STATUS, data
 from tests.unit.connectors.test_rdv_insertion import RDV, SESSION, SIGN_IN, USER, USERS, UUID, page
 
 
@@ -41,3 +42,20 @@ async def test_a_named_place_serves_whatever_the_kind(connect, fetch, signed_in)
     signed_in.add_response(json={"rdv": {**RDV, "motif": {**RDV["motif"], "location_type": "phone"}}})
     fetched = await fetch(connect(RDVI), "rdv.place", rdvi_rdv=UUID)
     assert fetched["rdv"].rows == ({"rdv.place": "Maison du Département, 5 quai des Brumes"},)
+
+
+@pytest.mark.parametrize("wanted", ["household.postcode", "household.commune"])
+async def test_a_postcode_without_a_town_is_no_drift(connect, fetch, httpx_mock, wanted):
+    """So is the example of the published description: the postcode is given, the town is not supplied."""
+    httpx_mock.add_response(**data({**FAMILY, "adresse": {**FAMILY["adresse"], "code_postal_ville": "75002"}}))
+    fetched = (await fetch(connect(AP), wanted, pivot=pivot()))["household"]
+    row = {"household.postcode": "75002"} if wanted == "household.postcode" else {}
+    assert (fetched.outcome, fetched.rows, fetched.drift) == (Outcome.found, (row,), ())
+
+
+async def test_a_registration_without_a_start_is_told(connect, fetch, httpx_mock):
+    """The contract has none: whether somebody is registered is not derived from it."""
+    httpx_mock.add_response(**data({**STATUS, "inscription": {**STATUS["inscription"], "date_debut": None}}))
+    fetched = (await fetch(connect(AP), "job_seeker.registered", ft_login="helene.b"))["job_seeker"]
+    assert (fetched.outcome, fetched.detail) == (Outcome.drift, "unreadable")
+    assert fetched.drift == ("/data/inscription/date_debut",)
