@@ -19,7 +19,7 @@ from connectors.base import Ask, Clock, Fetched, Health, Outcome, Supply, by_dat
 from connectors.config import read_config
 from connectors.errors import ConnectorConfigInvalid
 from connectors.http import USER_AGENT, PartnerClient, Reply
-from connectors.identifiers import Pivot, pivot
+from connectors.identifiers import Pivot, is_birth_date, pivot
 from connectors.outcomes import Verdict, doubtful_together, nothing
 from connectors.reading import Notes
 from connectors.request import Endpoint, quoted
@@ -108,7 +108,8 @@ class ApiParticulier:
         data: dict[str, Any] = {}
         verdict = refusal_of(reply)
         if verdict is None:
-            data, verdict = _about(reply.data, queries.person)
+            login = queries.ft_login if call.needs == "ft_login" else None
+            data, verdict = _about(reply.data, queries.person, login)
         if verdict is not None:
             return self._nothing(wanted, verdict)
         now = self._client.clock()
@@ -143,14 +144,14 @@ class ApiParticulier:
 class _Queries:
     """The two ways a person is named to the API, or why one cannot be used."""
 
-    __slots__ = ("identity", "login", "person")
+    __slots__ = ("ft_login", "identity", "login", "person")
 
     def __init__(self, ask: Ask) -> None:
         recipient = quoted(ask.recipient_siret)
         known = ask.identifiers.get("pivot")
         self.person = pivot(known)
         self.identity: str | Verdict = _MISSING if known is None else _identity(self.person, recipient)
-        login = ask.identifiers.get("ft_login")
+        self.ft_login = login = ask.identifiers.get("ft_login")
         self.login: str | Verdict = f"recipient={recipient}&identifiant={quoted(login)}" if login else _MISSING
 
 
@@ -182,15 +183,19 @@ def _plan(fields: tuple[str, ...]) -> tuple[tuple[tuple[_Call, Mapping[str, froz
     return tuple((call, wanted) for call, wanted in calls if wanted), asked.keys() <= DATASETS.keys()
 
 
-def _about(answer: Any, person: Pivot | None) -> tuple[dict[str, Any], Verdict | None]:
+def _about(answer: Any, person: Pivot | None, login: str | None) -> tuple[dict[str, Any], Verdict | None]:
     """The member `data` of an answer, and why it cannot be read as the person's if it cannot."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict):
         return {}, _UNREADABLE
+    echo = data.get("identifiant", login)  # the login, as it was asked with
+    if login is not None and echo != login:
+        return {}, _MISMATCH if isinstance(echo, str) else _UNREADABLE
     born = birth_dates(data) if person is not None else ()
-    if person is not None and born and all(person.contradicts(date) for date in born):
-        return {}, _MISMATCH
-    return data, None
+    readable = [date for date in born if is_birth_date(date)]
+    if person is None or not born or not all(person.contradicts(date) for date in readable):
+        return data, None
+    return {}, _MISMATCH if len(readable) == len(born) else _UNREADABLE
 
 
 def _age(call: _Call, reply: Reply) -> int:

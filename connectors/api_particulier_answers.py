@@ -126,15 +126,16 @@ def _absence(error: Error) -> Verdict:
     return Verdict(Outcome.drift, "unexpected_status")
 
 
-def birth_dates(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The dates of birth of those whom an answer may be about; empty when it names nobody."""
+def birth_dates(data: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What stands for the date of birth of those whom an answer may be about; empty when it gives none.
+
+    No published answer has null there: a member that is there is judged, whatever it holds.
+    """
     people = data.get("allocataires")
     if not isinstance(people, list):
         people = [data.get("identite")]
     return tuple(
-        person["date_naissance"]
-        for person in people
-        if isinstance(person, dict) and isinstance(person.get("date_naissance"), str)
+        person["date_naissance"] for person in people if isinstance(person, dict) and "date_naissance" in person
     )
 
 

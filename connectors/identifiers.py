@@ -6,7 +6,7 @@ in the connectors entitled to it (decree 2019-341).
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -49,6 +49,11 @@ class Pivot(NamedTuple):
             return False
         mine = (self.birth_year, self.birth_month, self.birth_day)
         return any(a and b and a != b for a, b in zip(mine, map(int, found.groups()), strict=True))
+
+
+def is_birth_date(value: Any) -> bool:
+    """Whether `value` is a birth date to compare: YYYY-MM-DD, unknown parts 0."""
+    return isinstance(value, str) and _BIRTH_DATE.match(value) is not None
 
 
 def pivot(identifier: str | None) -> Pivot | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.base import Outcome
-from tests.unit.connectors.factories import AP, RDVI, pivot
+from tests.unit.connectors.factories import AP, BIRTH, RDVI, pivot
 from tests.unit.connectors.test_api_particulier import FAMILY, STATUS, data
 from tests.unit.connectors.test_rdv_insertion import RDV, SESSION, SIGN_IN, USER, USERS, UUID, page
 
@@ -59,3 +59,55 @@ async def test_a_registration_without_a_start_is_told(connect, fetch, httpx_mock
     fetched = (await fetch(connect(AP), "job_seeker.registered", ft_login="helene.b"))["job_seeker"]
     assert (fetched.outcome, fetched.detail) == (Outcome.drift, "unreadable")
     assert fetched.drift == ("/data/inscription/date_debut",)
+
+
+@pytest.mark.parametrize(
+    ("echo", "outcome", "detail"),
+    [
+        ("helene.brumaire", Outcome.ambiguous, "identity_mismatch"),
+        (None, Outcome.drift, "unreadable"),
+        (["helene.b"], Outcome.drift, "unreadable"),
+    ],
+)
+async def test_an_answer_to_another_login_is_about_somebody_else(connect, fetch, httpx_mock, echo, outcome, detail):
+    """The source repeats the login it was asked with; what it repeats otherwise is not the person's."""
+    httpx_mock.add_response(**data({**STATUS, "identifiant": echo}))
+    fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b"))["job_seeker"]
+    assert (fetched.outcome, fetched.detail, fetched.rows) == (outcome, detail, ())
+
+
+async def test_an_answer_that_repeats_no_login_is_read(connect, fetch, httpx_mock):
+    """What is not there contradicts nothing."""
+    httpx_mock.add_response(**data({name: value for name, value in STATUS.items() if name != "identifiant"}))
+    fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b", pivot=pivot()))["job_seeker"]
+    assert fetched.rows == ({"job_seeker.since": "2025-02-01"},)
+
+
+@pytest.mark.parametrize(
+    ("born", "outcome", "detail"),
+    [
+        ([None], Outcome.drift, "unreadable"),
+        (["21/03/1999"], Outcome.drift, "unreadable"),
+        ([f"{BIRTH}T00:00:00Z"], Outcome.drift, "unreadable"),
+        ([19990321], Outcome.drift, "unreadable"),
+        (["1971-01-01", None], Outcome.drift, "unreadable"),
+        (["1971-01-01", "1972-01-01"], Outcome.ambiguous, "identity_mismatch"),
+        ([BIRTH, None], Outcome.found, ""),
+        (["1999-00-00"], Outcome.found, ""),
+        ([], Outcome.found, ""),
+    ],
+)
+async def test_a_birth_date_that_cannot_be_read_vouches_for_nobody(connect, fetch, httpx_mock, born, outcome, detail):
+    """One of those named is the person for certain, or nothing leaves; an answer that names nobody is the person's."""
+    people = [{**FAMILY["allocataires"][0], "date_naissance": date} for date in born]
+    httpx_mock.add_response(**data({**FAMILY, "allocataires": people}))
+    fetched = (await fetch(connect(AP), "quotient_familial.value", pivot=pivot()))["quotient_familial"]
+    assert (fetched.outcome, fetched.detail, bool(fetched.rows)) == (outcome, detail, outcome is Outcome.found)
+
+
+@pytest.mark.parametrize("born", [None, "21/03/1999"])
+async def test_a_job_seekers_birth_date_must_be_readable(connect, fetch, httpx_mock, born):
+    """The same where one person is named: no published answer lacks the date."""
+    httpx_mock.add_response(**data({**STATUS, "identite": {**STATUS["identite"], "date_naissance": born}}))
+    fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b", pivot=pivot()))["job_seeker"]
+    assert (fetched.outcome, fetched.detail) == (Outcome.drift, "unreadable")
