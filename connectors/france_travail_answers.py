@@ -189,7 +189,10 @@ def _rqth(data: Any, wanted: frozenset[str], notes: Notes) -> tuple[Row, ...] | 
     return (row,) if row else ()
 
 
-def _many(shape: Shape, *, also: Callable[[dict[str, Any], frozenset[str]], dict[str, Any]] | None = None) -> Any:
+_Also = Callable[[dict[str, Any], dict[str, Any], frozenset[str]], dict[str, Any]]
+
+
+def _many(shape: Shape, *, also: _Also | None = None) -> Any:
     def rows(data: Any, wanted: frozenset[str], notes: Notes) -> tuple[Row, ...] | None:
         if not isinstance(data, list):
             return None
@@ -200,7 +203,7 @@ def _many(shape: Shape, *, also: Callable[[dict[str, Any], frozenset[str]], dict
                 continue
             row = shape.row(item, wanted, notes, path="/*", strict=False)
             if also is not None:
-                row |= also(item, wanted)
+                row |= also(item, row, wanted)
             if row:
                 found.append(row)
         if len(data) > MOST_ROWS:
@@ -210,9 +213,9 @@ def _many(shape: Shape, *, also: Callable[[dict[str, Any], frozenset[str]], dict
     return rows
 
 
-def _place(item: dict[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
-    """Where it is: the label and the address as one line."""
-    if "ft_appointments.place" not in wanted:
+def _place(item: dict[str, Any], row: dict[str, Any], wanted: frozenset[str]) -> dict[str, Any]:
+    """Where it is: the label and the address as one line. Without the start that was asked for it would mislead."""
+    if "ft_appointments.place" not in wanted or (not row and "ft_appointments.starts_at" in wanted):
         return {}
     parts = [text(item.get(name)) for name in ("libelleAdresse", "adresse")]
     return {"ft_appointments.place": ", ".join(part for part in parts if isinstance(part, str)) or None}

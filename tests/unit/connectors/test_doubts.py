@@ -3,8 +3,9 @@
 import pytest
 
 from connectors.base import Outcome
-from tests.unit.connectors.factories import AP, BIRTH, RDVI, pivot
+from tests.unit.connectors.factories import AP, BIRTH, FT, KNOWN, RDVI, pivot
 from tests.unit.connectors.test_api_particulier import FAMILY, STATUS, data
+from tests.unit.connectors.test_france_travail import APPOINTMENTS, FOUND, SEARCH, TOKEN
 from tests.unit.connectors.test_rdv_insertion import RDV, SESSION, SIGN_IN, USER, USERS, UUID, page
 
 
@@ -111,3 +112,16 @@ async def test_a_job_seekers_birth_date_must_be_readable(connect, fetch, httpx_m
     httpx_mock.add_response(**data({**STATUS, "identite": {**STATUS["identite"], "date_naissance": born}}))
     fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b", pivot=pivot()))["job_seeker"]
     assert (fetched.outcome, fetched.detail) == (Outcome.drift, "unreadable")
+
+
+@pytest.mark.parametrize("start", [{"date": None}, {"date": "null"}, {"date": "01/12/2026 10:30"}, {}])
+async def test_an_appointment_without_its_start_does_not_leave(connect, fetch, httpx_mock, start):
+    """A place alone would mislead; who asked for places alone has them."""
+    httpx_mock.add_response(url=TOKEN, json={"access_token": "jeton-1", "expires_in": 1499, "token_type": "Bearer"})
+    httpx_mock.add_response(url=SEARCH, json=FOUND, is_reusable=True)
+    httpx_mock.add_response(url=APPOINTMENTS, json=[{**start, "libelleAdresse": "Agence"}], is_reusable=True)
+    connector = connect(FT)
+    fetched = (await fetch(connector, "ft_appointments.starts_at", "ft_appointments.place", **KNOWN))["ft_appointments"]
+    assert (fetched.outcome, fetched.rows, fetched.drift) == (Outcome.drift, (), ("/*/date",))
+    places = await fetch(connector, "ft_appointments.place", **KNOWN)
+    assert places["ft_appointments"].rows == ({"ft_appointments.place": "Agence"},)

@@ -3,6 +3,8 @@
 import pytest
 
 from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, given, integer, member, moment, text
+from policies.values import CHECKS
+from policies.vocabulary import FieldType
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,11 @@ from connectors.reading import WRONG, Column, Notes, Shape, boolean, day, given,
         (day, "2026-02-28T25", WRONG),
         (day, 20260228, WRONG),
         (moment, "2026-02-28T23:00:00Z", "2026-02-28T23:00:00Z"),
+        (moment, "2026-02-28T23:00:00.645+01:00", "2026-02-28T23:00:00.645+01:00"),
+        (moment, "2026-02-28T23:00:00.123456Z", "2026-02-28T23:00:00.123456Z"),
+        (moment, "2026-02-28T23:00:00.1234567Z", "2026-02-28T23:00:00.123456Z"),
+        (moment, "2026-02-28T23:00:00.123456789+01:00", "2026-02-28T23:00:00.123456+01:00"),
+        (moment, "2026-02-28T23:00:00.1234567891Z", WRONG),
         (moment, "", None),
         (moment, "2026-02-28T23:00:00", WRONG),
         (moment, "2026-02-28T25:00:00Z", WRONG),
@@ -45,6 +52,13 @@ def test_a_value_passes_only_with_its_type(reader, value, read):
     """Never converted, never guessed; blank and France Travail's "null" are null."""
     assert reader(value) is read if read is WRONG else reader(value) == read
     assert repr(WRONG) == "WRONG"
+
+
+@pytest.mark.parametrize("digits", range(10))
+def test_a_moment_that_is_read_may_leave(digits):
+    """One moment finer than the vocabulary's would withhold its column from all rows."""
+    fraction = "." + "7" * digits if digits else ""
+    assert CHECKS[FieldType.DATETIME](moment(f"2026-02-28T23:00:00{fraction}Z"))
 
 
 SHAPE = Shape.of(Column("d.a", "a", integer, essential=True), Column("d.b", "b", text), ignored=("c",))
