@@ -15,6 +15,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 Clock = Callable[[], int]
 """Integer milliseconds UTC; an argument of everything that needs the date."""
 
+DRIFT_LASTS_MS = 24 * 3_600_000
+"""How long a place where a source left its contract is remembered after it was last met."""
+
 Row = Mapping[str, Any]
 """One row of a dataset, keyed by "dataset.field". A field the source did not give is absent; `None` means the
 source says there is none."""

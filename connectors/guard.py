@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from connectors.base import Clock, Health
+from connectors.base import DRIFT_LASTS_MS, Clock, Health
 
 _KEPT_DRIFTS = 16
 
@@ -89,7 +89,7 @@ class Guard:
         self._last_answer_at: int | None = None
         self._last_failure_at: int | None = None
         self._last_failure = ""
-        self._drifts: dict[str, None] = {}
+        self._drifts: dict[str, int] = {}
 
     def refusal(self) -> Refusal | None:
         """Why no call may be made now; None takes the right to make one (`release` gives it back)."""
@@ -161,31 +161,39 @@ class Guard:
         self._wait_detail = detail
 
     def drifted(self, paths: tuple[str, ...]) -> None:
-        """Remember where the answers leave the published shape."""
+        """Remember where the answers leave the published shape, until a day without it."""
+        if not paths:
+            return
+        now = self._clock()
+        self._drifts = self._drifting(now)
         for path in paths:
-            if len(self._drifts) < _KEPT_DRIFTS:
-                self._drifts[path] = None
+            if path in self._drifts or len(self._drifts) < _KEPT_DRIFTS:
+                self._drifts[path] = now
+
+    def _drifting(self, now: int) -> dict[str, int]:
+        return {path: met for path, met in self._drifts.items() if now - met < DRIFT_LASTS_MS}
 
     def health(self) -> Health:
         """What the traffic showed."""
-        waiting = self._clock() < self._wait_until
+        now = self._clock()
+        waiting, drift = now < self._wait_until, tuple(self._drifting(now))
         return Health(
-            state=self._state(waiting=waiting),
+            state=self._state(waiting=waiting, drifting=bool(drift)),
             calls=self._calls,
             failures_in_a_row=self._failures,
             last_answer_at=self._last_answer_at,
             last_failure_at=self._last_failure_at,
             last_failure=self._last_failure,
             wait_until=self._wait_until if waiting else None,
-            drift=tuple(self._drifts),
+            drift=drift,
         )
 
-    def _state(self, *, waiting: bool) -> Literal["unknown", "up", "degraded", "down", "waiting"]:
+    def _state(self, *, waiting: bool, drifting: bool) -> Literal["unknown", "up", "degraded", "down", "waiting"]:
         if waiting:
             return "waiting"
         if self._open_until:
             return "down"
-        if self._failures or self._drifts or (self._last_failure_at or 0) > (self._last_answer_at or 0):
+        if self._failures or drifting or (self._last_failure_at or 0) > (self._last_answer_at or 0):
             return "degraded"
         return "unknown" if self._last_answer_at is None else "up"
 

@@ -1,9 +1,9 @@
 """Reads what partners send: tolerant of documented quirks, strict about what goes on.
 
 Answers for types: only a vocabulary field with a value of its type passes; everything else is dropped and its
-path reported (JSON Pointer, RFC 6901, `*` for any element of a list). Refuses to repeat a value: a path holds
-names of the published shape, or of an unknown member when the name looks like one, never a number or a name of
-a person used as a key.
+path reported (JSON Pointer, RFC 6901, `*` for any element of a list and for any member that no contract names).
+Refuses to repeat a value: a path holds names of the published shape only, for a key may be a name or a number of
+a person.
 """
 
 import re
@@ -13,7 +13,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-_MEMBER = re.compile(r"[a-z][A-Za-z_]{0,40}[0-9]{0,2}\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})\Z", re.ASCII)
 _MICROSECONDS = 7  # the point and six digits: the most that policies/values.py lets leave
@@ -114,11 +113,9 @@ class Notes:
             self._paths[path] = None
 
     def unknown(self, value: Mapping[str, Any], known: frozenset[str], *, path: str) -> None:
-        """Note the members of `value` that no contract names."""
+        """Note that `value` has members that no contract names; which ones is not repeated."""
         if not value.keys() <= known:
-            for name in value:
-                if name not in known:
-                    self.add(f"{path}/{name if _MEMBER.match(name) else '*'}")
+            self.add(f"{path}/*")
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -252,7 +252,7 @@ async def test_a_diagnosis_may_be_asked_without_its_themes(connect, fetch, signe
         ({"besoinsParDiagnostic": ["?"]}, "/besoinsParDiagnostic/*"),
         ({"thematiqueContrainte": []}, "/thematiqueContrainte"),
         ({"autonomieNumerique": {"besoin": 3}}, "/autonomieNumerique/besoin"),
-        ({"meteo": {}}, "/meteo"),
+        ({"meteo": {}}, "/*"),
         (
             {"thematiqueContrainte": {"libelle": 3, "contraintes": [{"libelle": "x", "valeur": 5}]}},
             "/thematiqueContrainte/contraintes/*/valeur",

@@ -168,6 +168,22 @@ def test_a_report_of_drift_is_bounded(clock):
     assert len(guard.health().drift) == 16
 
 
+def test_a_drift_is_forgotten_after_a_day_without_it(clock):
+    """What is met again stays; what a source has mended neither degrades it for ever nor takes the place of others."""
+    guard = Guard(Limits(), clock=clock)
+    guard.drifted(("/kept", *(f"/{index}" for index in range(15))))
+    clock.advance(86_399)
+    guard.drifted(("/kept", "/late"))
+    assert len(guard.health().drift) == 16
+    clock.advance(1)
+    guard.drifted(())
+    assert guard.health().drift == ("/kept",)
+    guard.drifted(("/late",))
+    assert guard.health().drift == ("/kept", "/late")
+    clock.advance(86_400)
+    assert guard.health().state == "unknown"
+
+
 async def test_the_pace_of_a_source_is_kept(clock, httpx_mock):
     """Never more calls in a second than the source allows; who cannot be served in time is told at once."""
     httpx_mock.add_response(json={}, is_reusable=True)
