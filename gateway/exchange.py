@@ -248,6 +248,9 @@ async def fetch(
     answers = await services.registry.fetch(asks, deadline=deadline)
     found = {dataset: each for fetched in answers.values() for dataset, each in fetched.items()}
     for source, fetched in answers.items():
+        for each in fetched.values():
+            if each.drift or each.outcome is Outcome.drift:
+                services.drifts.tell(source, each)
         if services.kinds[source] & person.ambiguous_kinds:  # declared with several values, so never sent
             found |= {
                 dataset: each._replace(outcome=Outcome.ambiguous, detail="")

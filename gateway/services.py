@@ -39,6 +39,7 @@ from gateway.catalogues.bundles import read as read_catalogue
 from gateway.channels import Channels, open_channels
 from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
+from gateway.drifts import Drifts
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
 from gateway.oauth.gate import TokenGate
@@ -106,6 +107,7 @@ class Services:
     log: PublishedLog
     readings: Readings
     registry: Registry
+    drifts: Drifts
     kinds: Mapping[str, frozenset[str]]
     people: People
     naming: Naming
@@ -232,6 +234,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
             looks=Pace(burst=12, per_second=12 / 3_600),
             readings=Readings(journal, actors=secrets.actors, clock=clock),
             registry=registry,
+            drifts=Drifts(clock),
             kinds={source: _kinds(connector) for source, connector in registry.sources.items()},
             naming=Naming(store=store, journal=journal, vault=vault),
             people=people,
@@ -332,8 +335,7 @@ def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
     """Who has checkpoints dated, when there is an authority."""
     if not settings.timestamp_url:
         return None
-    roots = read_roots(settings.timestamp_roots)
-    interval = settings.timestamp_seconds * 1000
+    roots, interval = read_roots(settings.timestamp_roots), settings.timestamp_seconds * 1000
     return Timestamping(store, url=settings.timestamp_url, roots=roots, interval_ms=interval)
 
 

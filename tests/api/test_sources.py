@@ -18,6 +18,7 @@ from connectors import sandbox
 from connectors.registry import Registry, build
 from connectors.sandbox.people import load as load_people
 from gateway.app import build_app
+from gateway.drifts import Drifts
 from tests.api.conftest import World, check_problem
 from tests.bed import Bed
 
@@ -44,7 +45,8 @@ async def fresh(world: World, **sources: Mapping[str, Any]) -> AsyncIterator[Bed
     """The same gateway with connections nobody has used: no breaker, no wait of another test."""
     configured = {**sandbox.sources(world.bed.sandbox), **{name.replace("_", "-"): s for name, s in sources.items()}}
     registry = Registry({name: build(each) for name, each in configured.items()})
-    services = replace(world.bed.services, registry=registry, deadline=DEADLINE)
+    services = world.bed.services
+    services = replace(services, registry=registry, drifts=Drifts(services.clock), deadline=DEADLINE)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=build_app(services)), base_url=services.base_url
     ) as http:
@@ -178,6 +180,32 @@ async def test_a_source_that_lies_is_unavailable_in_time_and_nothing_of_it_leaks
             assert CANARY not in said
             ready = await bed.http.get("/readyz")
             assert CANARY not in ready.text
+
+
+async def test_where_a_source_leaves_its_contract_is_told_once(world: World) -> None:
+    """The operator reads source, dataset and path, never a key of the answer: it may be somebody's name."""
+    rsa = {"est_beneficiaire": True, "avec_majoration": None, "date_debut_droit": None, CANARY.lower(): CANARY}
+    pseudonym = await world.ready("ml-brume", YOUTH)
+    async with liar(reply("200 OK", json.dumps({"data": rsa}).encode())) as url:
+        newer = {**sandbox.sources(world.bed.sandbox)["caf-brume"], "base_url": f"{url}/api-particulier"}
+        async with fresh(world, caf_brume=newer) as bed:
+            with structlog.testing.capture_logs() as lines:
+                for _ in range(2):
+                    answer = await bed.exchange(world.tokens["ml-brume"], pseudonym, YOUTH, ["rsa", "registration"])
+                    assert answer.json()["datasets"]["rsa"]["state"] == "released"
+            checks = (await bed.http.get("/readyz")).json()["checks"]
+    assert [line for line in lines if line["event"] == "source_drifted"] == [
+        {
+            "event": "source_drifted",
+            "log_level": "warning",
+            "source": "caf-brume",
+            "dataset": "rsa",
+            "path": "/data/*",
+            "detail": "",
+        }
+    ]
+    assert CANARY.lower() not in repr(lines).lower()
+    assert (checks["source:caf-brume"], checks["source:ft-brume"]) == ("degraded", "up")
 
 
 async def test_a_source_that_is_not_there_is_unavailable(world: World) -> None:
