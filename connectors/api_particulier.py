@@ -20,7 +20,7 @@ from connectors.config import read_config
 from connectors.errors import ConnectorConfigInvalid
 from connectors.http import USER_AGENT, PartnerClient, Reply
 from connectors.identifiers import Pivot, is_birth_date, pivot
-from connectors.outcomes import Verdict, doubtful_together, nothing
+from connectors.outcomes import Verdict, doubtful_together, nothing, unreadable
 from connectors.reading import Notes
 from connectors.request import Endpoint, quoted
 
@@ -111,6 +111,7 @@ class ApiParticulier:
             login = queries.ft_login if call.needs == "ft_login" else None
             data, verdict = _about(reply.data, queries.person, login)
         if verdict is not None:
+            self._client.guard.drifted(verdict.drift)
             return self._nothing(wanted, verdict)
         now = self._client.clock()
         collected_at = now - _age(call, reply)
@@ -190,12 +191,12 @@ def _about(answer: Any, person: Pivot | None, login: str | None) -> tuple[dict[s
         return {}, _UNREADABLE
     echo = data.get("identifiant", login)  # the login, as it was asked with
     if login is not None and echo != login:
-        return {}, _MISMATCH if isinstance(echo, str) else _UNREADABLE
-    born = birth_dates(data) if person is not None else ()
+        return {}, _MISMATCH if isinstance(echo, str) else unreadable("/data/identifiant")
+    path, born = birth_dates(data)
     readable = [date for date in born if is_birth_date(date)]
     if person is None or not born or not all(person.contradicts(date) for date in readable):
         return data, None
-    return {}, _MISMATCH if len(readable) == len(born) else _UNREADABLE
+    return {}, _MISMATCH if len(readable) == len(born) else unreadable(path)
 
 
 def _age(call: _Call, reply: Reply) -> int:

@@ -126,15 +126,15 @@ def _absence(error: Error) -> Verdict:
     return Verdict(Outcome.drift, "unexpected_status")
 
 
-def birth_dates(data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What stands for the date of birth of those whom an answer may be about; empty when it gives none.
+def birth_dates(data: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    """Where an answer says when those it may be about were born, and what it says there; empty when it does not.
 
     No published answer has null there: a member that is there is judged, whatever it holds.
     """
-    people = data.get("allocataires")
+    people, path = data.get("allocataires"), "/data/allocataires/*/date_naissance"
     if not isinstance(people, list):
-        people = [data.get("identite")]
-    return tuple(
+        people, path = [data.get("identite")], "/data/identite/date_naissance"
+    return path, tuple(
         person["date_naissance"] for person in people if isinstance(person, dict) and "date_naissance" in person
     )
 

@@ -15,11 +15,12 @@ from connectors.http import Reply
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome without rows, its code of `base.DETAILS` and the seconds to wait, if the source said so."""
+    """An outcome without rows, its code of `base.DETAILS`, the seconds to wait if told, the paths that drift if any."""
 
     outcome: Outcome
     detail: str
     retry_after: int | None = None
+    drift: tuple[str, ...] = ()
 
 
 FAULTS: Mapping[str, Outcome] = MappingProxyType(
@@ -70,6 +71,11 @@ def verdict_of(reply: Reply) -> Verdict | None:
     return Verdict(Outcome.drift, "unexpected_status")
 
 
+def unreadable(path: str) -> Verdict:
+    """That an answer cannot be used for what stands at `path`."""
+    return Verdict(Outcome.drift, "unreadable", drift=(path,))
+
+
 def nothing(dataset: str, verdict: Verdict, *, collected_at: int, drift: tuple[str, ...] = ()) -> Fetched:
     """A dataset without rows, and why."""
     return Fetched(
@@ -77,7 +83,7 @@ def nothing(dataset: str, verdict: Verdict, *, collected_at: int, drift: tuple[s
         outcome=verdict.outcome,
         collected_at=collected_at,
         retry_after=verdict.retry_after,
-        drift=drift,
+        drift=drift or verdict.drift,
         detail=verdict.detail,
     )
 

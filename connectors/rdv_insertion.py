@@ -23,8 +23,8 @@ from connectors.config import SourceConfig, read_config
 from connectors.errors import ConnectorConfigInvalid
 from connectors.http import USER_AGENT, PartnerClient, Reply
 from connectors.identifiers import caf_number, nir, pivot
-from connectors.outcomes import FAULTS, Verdict, doubtful_together, nothing, verdict_of
-from connectors.rdv_insertion_answers import FIELDS, Wanted, people_of, rdv_row, refusal_of, user_row
+from connectors.outcomes import FAULTS, Verdict, doubtful_together, nothing, unreadable, verdict_of
+from connectors.rdv_insertion_answers import FIELDS, USERS, Wanted, people_of, rdv_row, refusal_of, user_row
 from connectors.reading import Notes
 from connectors.request import Endpoint, Headers, quoted
 from connectors.tokens import Granted, NotGranted, TokenCache, authorised
@@ -130,6 +130,7 @@ class RdvInsertion:
         user = await self._find(ask, wanted, deadline)
         now = self._client.clock()
         if isinstance(user, Verdict):
+            self._client.guard.drifted(user.drift)
             return [nothing(dataset, user, collected_at=now) for dataset in asked]
         fetched = []
         for dataset, fields in asked.items():
@@ -170,13 +171,13 @@ class RdvInsertion:
                     match = wanted.matches(user)
                     search.doubtful = search.doubtful or match is None
                     if match and not search.keep(user):
-                        return _UNREADABLE
+                        return unreadable(f"{USERS}/id")
             pagination = reply.data.get("pagination")
             following = pagination.get("next_page", 0) if isinstance(pagination, dict) else 0
             if following is None:
                 return search
             if type(following) is not int or following != page + 1:
-                return _UNREADABLE  # who is on the pages that were not read cannot be told
+                return unreadable("/pagination/next_page")  # who is on the pages not read cannot be told
         search.unfinished = True
         return search
 

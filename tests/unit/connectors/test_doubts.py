@@ -23,9 +23,11 @@ def signed_in(httpx_mock):
 async def test_pages_that_cannot_be_followed_choose_nobody(connect, fetch, signed_in, pagination):
     """Only `next_page: null` ends a search: who stands on a page that was not read cannot be told."""
     signed_in.add_response(url=USERS, json={**page(USER), "pagination": pagination})
-    fetched = await fetch(connect(RDVI), "contact.phone", caf_number="9900107/demandeur")
+    connector = connect(RDVI)
+    fetched = await fetch(connector, "contact.phone", caf_number="9900107/demandeur")
     assert (fetched["contact"].outcome, fetched["contact"].detail) == (Outcome.drift, "unreadable")
     assert fetched["contact"].rows == ()
+    assert fetched["contact"].drift == connector.health().drift == ("/pagination/next_page",)
 
 
 @pytest.mark.parametrize("kind", ["home", "phone", "visio", None, 5, ...])
@@ -75,6 +77,7 @@ async def test_an_answer_to_another_login_is_about_somebody_else(connect, fetch,
     httpx_mock.add_response(**data({**STATUS, "identifiant": echo}))
     fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b"))["job_seeker"]
     assert (fetched.outcome, fetched.detail, fetched.rows) == (outcome, detail, ())
+    assert fetched.drift == (("/data/identifiant",) if outcome is Outcome.drift else ())
 
 
 async def test_an_answer_that_repeats_no_login_is_read(connect, fetch, httpx_mock):
@@ -104,14 +107,17 @@ async def test_a_birth_date_that_cannot_be_read_vouches_for_nobody(connect, fetc
     httpx_mock.add_response(**data({**FAMILY, "allocataires": people}))
     fetched = (await fetch(connect(AP), "quotient_familial.value", pivot=pivot()))["quotient_familial"]
     assert (fetched.outcome, fetched.detail, bool(fetched.rows)) == (outcome, detail, outcome is Outcome.found)
+    assert fetched.drift == (("/data/allocataires/*/date_naissance",) if outcome is Outcome.drift else ())
 
 
 @pytest.mark.parametrize("born", [None, "21/03/1999"])
 async def test_a_job_seekers_birth_date_must_be_readable(connect, fetch, httpx_mock, born):
     """The same where one person is named: no published answer lacks the date."""
     httpx_mock.add_response(**data({**STATUS, "identite": {**STATUS["identite"], "date_naissance": born}}))
-    fetched = (await fetch(connect(AP), "job_seeker.since", ft_login="helene.b", pivot=pivot()))["job_seeker"]
+    connector = connect(AP)
+    fetched = (await fetch(connector, "job_seeker.since", ft_login="helene.b", pivot=pivot()))["job_seeker"]
     assert (fetched.outcome, fetched.detail) == (Outcome.drift, "unreadable")
+    assert fetched.drift == connector.health().drift == ("/data/identite/date_naissance",)
 
 
 @pytest.mark.parametrize("start", [{"date": None}, {"date": "null"}, {"date": "01/12/2026 10:30"}, {}])
