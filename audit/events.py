@@ -125,6 +125,7 @@ EVENTS: Mapping[str, Event] = {
             "actor": forms.actor,
         },
     ),
+    "gateway.frozen": Event({"on": forms.flag, "reason": forms.code}),
     "partner.registered": Event(
         {"org": forms.slug},
         {

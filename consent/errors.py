@@ -199,6 +199,12 @@ class FrequencyExceeded(GuardRefused):
     code = "frequency_exceeded"
 
 
+class IncidentFreeze(GuardRefused):
+    """The emergency stop was turned on since the decision."""
+
+    code = "incident_freeze"
+
+
 class CatalogueSuperseded(GuardRefused):
     """Another catalogue became active since the decision: it has to be taken again."""
 

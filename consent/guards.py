@@ -24,6 +24,7 @@ from consent.errors import (
     EpochChanged,
     FrequencyExceeded,
     GuardRefused,
+    IncidentFreeze,
     SubjectErased,
 )
 from consent.models import subject
@@ -82,13 +83,19 @@ def counters(guard: EpochGuard) -> list[str]:
 class Gate:
     """See the module. `clock` gives milliseconds UTC and is read once per batch.
 
-    `active` selects the digest of the catalogue that decides, NULL while none was ever activated; it is read in the
-    statement that reads the persons, so that it costs no round trip.
+    `active` selects the digest of the catalogue that decides, NULL while none was ever activated; `frozen` whether the
+    emergency stop is on. Both are read in the statement that reads the persons, so that they cost no round trip.
     """
 
-    def __init__(self, clock: Callable[[], int], active: sa.ScalarSelect[str] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        active: sa.ScalarSelect[str] | None = None,
+        frozen: sa.ColumnElement[bool] | None = None,
+    ) -> None:
         self._clock = clock
-        self._select = Batched(partial(_wanted, active=sa.null() if active is None else active), sa.Text)
+        active_, frozen_ = sa.null() if active is None else active, sa.false() if frozen is None else frozen
+        self._select = Batched(partial(_wanted, active=active_, frozen=frozen_), sa.Text)
 
     def __call__(self, connection: Connection, drafts: Sequence[Draft]) -> Ruling:
         """For each draft, the members to add, or why it is refused."""
@@ -117,6 +124,7 @@ class _Standing:
     counter: int
     uses: str
     catalogue: str | None = None
+    frozen: bool = False
     counts: dict[str, int] | None = None
     touched: bool = False
 
@@ -158,6 +166,8 @@ def _same_epoch(person: _Standing, epoch: int | None) -> None:
 
 
 def _check(person: _Standing, guard: EpochGuard, now: int) -> None:
+    if person.frozen:
+        raise IncidentFreeze("everything is stopped")
     _same_epoch(person, guard.epoch)
     if guard.catalogue and person.catalogue and guard.catalogue != person.catalogue:
         raise CatalogueSuperseded("another catalogue became active since this was decided")
@@ -186,8 +196,9 @@ def _count(counts: dict[str, int], window: str) -> None:
     counts[window] = counts.get(window, 0) + 1
 
 
-def _wanted(rows: Rows, *, active: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    columns = sa.select(subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses, active.label("catalogue"))
+def _wanted(rows: Rows, *, active: sa.ColumnElement[Any], frozen: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    own = (subject.c.id, subject.c.epoch, subject.c.counter, subject.c.uses)
+    columns = sa.select(*own, active.label("catalogue"), frozen.label("frozen"))
     return columns.join_from(rows.table, subject, subject.c.id == rows[0]).where(subject.c.erased_at.is_(None))
 
 

@@ -198,7 +198,7 @@ def _decide(services: Services, case: _Case, person: Snapshot, *, uses: Mapping[
         authorisation=held,
         epoch=person.epoch,
         uses=uses,
-        switches=frozenset(),
+        switches=services.freeze.switches,
     )
     return decide(facts, services.catalogue)
 

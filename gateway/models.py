@@ -13,3 +13,12 @@ idempotency = sa.Table(
     sa.Column("counted", sa.Text, nullable=False),  # what was counted under it: keyed digests, blank-separated
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
+
+# The emergency stop: one row while it is on, none while it is off.
+freeze = sa.Table(
+    "gateway_freeze",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("entry", sa.BigInteger, nullable=False),  # position of the entry that says so
+)

@@ -173,7 +173,7 @@ def _widest(services: Services, record: Record, person: Snapshot, held: Authoris
         authorisation=held,
         epoch=person.epoch,
         uses=uses,
-        switches=frozenset(),
+        switches=services.freeze.switches,
     )
     decisions = [decide(replace(facts, actor=actor), catalogue) for actor in actors]
     return max(decisions, key=lambda each: len(each.granted))

@@ -193,6 +193,12 @@ PROBLEMS: Mapping[str, Problem] = {
         "The catalogue or the person limits how often this may be asked.",
         "Wait for the next period; a repeat with the same Idempotency-Key does not count again.",
     ),
+    "incident_freeze": Problem(
+        503,
+        "Everything is stopped",
+        "The operator has stopped all exchanges at this very moment; nothing left.",
+        "Ask again later; the operator tells when exchanges go on.",
+    ),
     "catalogue_superseded": Problem(
         503,
         "The rules changed at this very moment",

@@ -59,6 +59,7 @@ async def _superseded(services: Services) -> None:
         await asyncio.sleep(_PAUSE)
         try:
             digest = await digest_in_force(services.store)
+            await services.freeze.look()
         except StoreUnavailable as error:  # requests tell it too; look again
             _log.warning("catalogue_unknown", code=error.code)
             continue

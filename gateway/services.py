@@ -40,6 +40,7 @@ from gateway.channels import Channels, open_channels
 from gateway.console.service import Console, open_console
 from gateway.database import Database, open_database
 from gateway.drifts import Drifts
+from gateway.freeze import Freeze, frozen
 from gateway.keys import GatewayKeys, load
 from gateway.keys import wall_clock as wall_clock  # noqa: PLC0414  those who have services ask here
 from gateway.oauth.gate import TokenGate
@@ -98,6 +99,7 @@ class Services:
     catalogue: Catalogue
     activations: Activations
     journal: Journal
+    freeze: Freeze
     publisher: Publisher
     witnessing: Witnessing | None
     witness: Witness | None
@@ -153,7 +155,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         await reapply(store, key_store, vault)
         journal = Journal(
             store,
-            gate=TokenGate(Gate(clock, newest()), clock=clock),
+            gate=TokenGate(Gate(clock, newest(), frozen()), clock=clock),
             origin=settings.origin,
             clock=clock,
             max_unpublished_ms=settings.max_unpublished_seconds * 1000,
@@ -209,6 +211,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
         )
         providers = Outbound()
         stack.push_async_callback(providers.close)
+        await (freeze := Freeze(store, journal)).look()
         yield Services(
             base_url=settings.public_url,
             deadline=settings.exchange_deadline_seconds,
@@ -225,6 +228,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 secret=secrets.actors,
             ),
             journal=journal,
+            freeze=freeze,
             publisher=publisher,
             log=log,
             witnessing=witnessing,
@@ -342,16 +346,10 @@ def _timestamping(settings: Settings, store: Store) -> Timestamping | None:
 def scopes(catalogue: Catalogue) -> tuple[str, ...]:
     """Every scope a partner can be registered for: one per dataset, and those of the other endpoints."""
     datasets = (f"data:{name}" for name in sorted(catalogue.vocabulary.datasets))
-    others = (
-        "log:entries",
-        "sources:changed",
-        "subjects:nir",
-        "subjects:situations",
-        "subjects:write",
-        "tokens:introspect",
-        "webhooks:write",
+    ours = (
+        "log:entries sources:changed subjects:nir subjects:situations subjects:write tokens:introspect webhooks:write"
     )
-    return ("authorisations:answer", "authorisations:request", *datasets, *others)
+    return ("authorisations:answer", "authorisations:request", *datasets, *ours.split())
 
 
 def read_sources(path: Path, catalogue: Catalogue, *, clock: Clock = wall_clock) -> dict[str, Connector]:

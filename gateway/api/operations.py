@@ -34,6 +34,8 @@ async def get_readyz(request: Request) -> Response:
     if services.witnessing is not None:
         for witness, doubt in services.witnessing.faults.items():
             checks[f"witness:{witness}"] = "ok" if doubt is None else doubt.code
+    if services.freeze.switches:
+        checks["exchanges"] = "incident_freeze"
     held = isinstance(fault, LogContradicted | SignerRefused)
     ready = checks["database"] == "ok" and not held  # a source that is down is normal: the others still answer
     return Response(

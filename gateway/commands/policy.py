@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 policy = typer.Typer(no_args_is_help=True, help="The catalogue: what it says, what a draft changes, which one decides.")
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the draft's YAML files.")]
+Reason = Annotated[str, typer.Option(help="Why, as a code for the journal: incident, drill.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -149,6 +150,26 @@ async def _with(work: "Any") -> Any:
     async with open_services(settings()) as services:
         done: Coroutine[Any, Any, Any] = work(services, services.clock())
         return await done
+
+
+@policy.command("freeze")
+def policy_freeze(reason: Reason) -> None:
+    """Stop all exchanges, at once and through every process, until `thaw`. People's choices and tokens go on."""
+    run(_turned(on=True, reason=reason))
+
+
+@policy.command("thaw")
+def policy_thaw(reason: Reason) -> None:
+    """Let exchanges go on."""
+    run(_turned(on=False, reason=reason))
+
+
+async def _turned(*, on: bool, reason: str) -> None:
+    from gateway.services import open_services
+
+    async with open_services(settings()) as services:
+        changed = await services.freeze.turn(on=on, reason=reason, now=services.clock())
+    typer.echo(f"exchanges are {'stopped' if on else 'going on'}{'' if changed else ' already'}", err=True)
 
 
 async def _in_force() -> "Catalogue":

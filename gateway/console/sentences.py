@@ -88,6 +88,7 @@ EVENTS: Mapping[str, Words] = {
     "key.scheduled": ("Une clé de la passerelle est programmée", "A key of the gateway was scheduled"),
     "key.rotated": ("Une clé de la passerelle a pris la suite", "A key of the gateway took over"),
     "key.retired": ("Une clé de la passerelle a été retirée", "A key of the gateway was retired"),
+    "gateway.frozen": ("L'arrêt d'urgence a été mis ou levé", "The emergency stop was set or lifted"),
     "catalogue.activated": ("Un catalogue est entré en vigueur", "A catalogue took effect"),
     "signal.disabled": ("Les signaux vers {org} sont arrêtés", "Signals to {org} are stopped"),
     "log.created": ("Le journal de l'année a commencé", "The year's journal began"),

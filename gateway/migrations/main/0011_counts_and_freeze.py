@@ -1,4 +1,4 @@
-"""What was counted under an idempotency key, instead of whether anything was.
+"""What was counted under an idempotency key, instead of whether anything was; the emergency stop.
 
 Keys live a day: those of before are forgotten, and their repeats count once more.
 """
@@ -8,8 +8,6 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -18,11 +16,10 @@ def upgrade() -> None:
     with op.batch_alter_table("gateway_idempotency") as table:
         table.drop_column("counted")
         table.add_column(sa.Column("counted", sa.Text(), nullable=False))
-
-
-def downgrade() -> None:
-    """Change it back."""
-    op.execute("DELETE FROM gateway_idempotency")
-    with op.batch_alter_table("gateway_idempotency") as table:
-        table.drop_column("counted")
-        table.add_column(sa.Column("counted", sa.Boolean(), nullable=False))
+    op.create_table(
+        "gateway_freeze",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway_freeze")),
+    )
