@@ -97,17 +97,18 @@ def of_entry(entry: Mapping[str, Any]) -> str:
 def follow(held: Iterable[Vkey], notes: Iterable[str]) -> tuple[Vkey, ...]:
     """Give the keys one comes to from those one holds, oldest first; statements of strangers lead nowhere.
 
-    A key held under the name of a shard is the one its log's statements name.
+    A statement counts for a key under the name it is held under: the same bytes held for another log, or for receipts,
+    name no successor here. Held keys bear the base name, as statements do.
     """
-    believed = {raw(vkey): vkey for vkey in held}
+    believed = dict.fromkeys(held)
     said = []
     for note in notes:
         with suppress(NoteInvalid):
             said.append(read(note))
     for one in sorted(said, key=lambda one: one.since):
-        if raw(one.former) in believed:
-            believed.setdefault(raw(one.key), one.key)
-    return tuple(believed.values())
+        if one.former in believed:
+            believed.setdefault(one.key)
+    return tuple(believed)
 
 
 def raw(vkey: Vkey) -> str:
