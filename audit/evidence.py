@@ -4,6 +4,8 @@ A directory, or an archive (ZIP), is a log, an extract, or holds one of these pe
 gateway (JSON), a tlog-proof (text or JSON) with its entry beside it or, in JSON, in it (`entry`; of a removed one its
 hash, `leaf`), a checkpoint, or a consistency proof (the body of `add-checkpoint`).
 Checkpoints are verified together, with the log or the proofs given beside them: is one an extension of the other?
+What a receipt, a proof or an extract is signed over is looked up in the log given beside it: two that contradict each
+other are not both true (`audit.extension`).
 Refuses a file it does not know, and to look for anything outside the paths it was given but an entry beside its proof.
 """
 
@@ -12,16 +14,15 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from audit import proofs, receipts, table
+from audit import extension, proofs, receipts, table
 from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory
 from audit.errors import AuditError, NothingToVerify, ProofInvalid
-from audit.merkle import leaf_hash, verify_consistency
+from audit.merkle import leaf_hash
 from audit.proofs import ConsistencyProof, InclusionProof
 from audit.replay import see
 from audit.report import Report, report
@@ -29,9 +30,9 @@ from audit.trust import Trust, read_text
 from audit.unpacking import is_archive, unpack
 from audit.verify import verify_directory
 
-RECEIPT_CHECKS = ("receipt",)
-PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses")
-EXTRACT_CHECKS = ("checkpoint", "entries", "tables", "witnesses")
+RECEIPT_CHECKS = ("receipt", "log beside")
+PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses", "log beside")
+EXTRACT_CHECKS = ("checkpoint", "entries", "tables", "witnesses", "log beside")
 PAIR_CHECKS = ("checkpoints", "witnesses", "extension")
 _PROOF = frozenset({"index", "path", "checkpoint"})
 _WHOLE = (_PROOF | {"entry"}, _PROOF | {"leaf"})
@@ -76,8 +77,8 @@ def _verified(found: _Sorted, trust: Trust, processes: int) -> list[Report]:
     if not trust.vkeys and trust.policy is None and (found.receipts or found.proofs or found.checkpoints):
         raise NothingToVerify("a receipt, a proof or a checkpoint is verified with a key you hold: --vkey or --policy")
     reports = _logs(found.logs, trust, processes)
-    reports += [_extract(path, trust) for path in found.extracts]
-    reports += [_receipt(path, content, trust) for path, content in found.receipts]
+    reports += [_extract(path, found, trust) for path in found.extracts]
+    reports += [_receipt(path, content, found, trust=trust) for path, content in found.receipts]
     reports += [_proof(path, proof, found, trust=trust) for path, proof in found.proofs]
     if found.checkpoints:
         reports.append(_checkpoints(found, trust))
@@ -166,7 +167,7 @@ def _logs(paths: list[Path], trust: Trust, processes: int) -> list[Report]:
     return newest_first[::-1]
 
 
-def _receipt(path: Path, content: dict[str, Any], trust: Trust) -> Report:
+def _receipt(path: Path, content: dict[str, Any], given: _Sorted, *, trust: Trust) -> Report:
     keys = trust.keys(receipts.receipt_name(str(content.get("origin"))))
     if not keys:
         raise NothingToVerify(f"{path}: no key of the receipts of this log was given")
@@ -175,7 +176,9 @@ def _receipt(path: Path, content: dict[str, Any], trust: Trust) -> Report:
     except AuditError as error:
         return report(str(path), RECEIPT_CHECKS, {"receipt": (False, str(error))})
     told = f"The receipt holds: {entry['type']} of {entry.get('org', '')}"
-    return report(str(path), RECEIPT_CHECKS, {"receipt": (True, told)})
+    head = Checkpoint(content["origin"], content["tree_size"], base64.b64decode(content["root_hash"]))
+    found: _Found = {"receipt": (True, told), "log beside": extension.beside(head, given.logs)}
+    return report(str(path), RECEIPT_CHECKS, found)
 
 
 def _proof(path: Path, proof: InclusionProof, given: _Sorted, *, trust: Trust) -> Report:
@@ -190,7 +193,8 @@ def _proof(path: Path, proof: InclusionProof, given: _Sorted, *, trust: Trust) -
         given.leaves[path] = leaf_hash(leaf)
     found: _Found = {}
     try:
-        _open(proof.note, trust, found)
+        head = _open(proof.note, trust, found)
+        found["log beside"] = extension.beside(head, given.logs)
         proofs.verify(proof, given.leaves[path], *trust.keys(_origin(proof.note)))
         found["inclusion"] = (True, f"entry {proof.index}")
         found["entry"] = (None, "it was removed: its hash alone is in the tree") if leaf is None else _entry(leaf)
@@ -210,12 +214,12 @@ def _entry(leaf: bytes) -> tuple[bool | None, str]:
     return True, f"{entry['type']} of {entry.get('org', 'the log')}"
 
 
-def _extract(path: Path, trust: Trust) -> Report:
+def _extract(path: Path, given: _Sorted, trust: Trust) -> Report:
     """An extract: one checkpoint, entries each with its proof up to it. What was left out of it nobody can tell."""
     found: _Found = {}
     try:
         note = Directory(path).note()
-        _open(note, trust, found)
+        found["log beside"] = extension.beside(_open(note, trust, found), given.logs)
     except (AuditError, OSError, ValueError) as error:
         reason = str(error) if isinstance(error, AuditError) else "it cannot be read"
         return report(str(path), EXTRACT_CHECKS, {"checkpoint": (False, reason)})
@@ -273,57 +277,18 @@ def _checkpoints(found: _Sorted, trust: Trust) -> Report:
     checks: _Found = {}
     notes = [note for _, note in found.checkpoints]
     notes += [proof.note for proof in found.bridges]
-    notes += _notes_of(found.logs)
+    notes += [Directory(log).note() for log in found.logs if (log / "checkpoint").is_file()]
     heads: list[Checkpoint] = []
     try:
         heads = [open_checkpoint(note, *trust.keys(_origin(note))) for note in notes]
         checks["witnesses"] = _worst([trust.quorum(note) for note in notes])
         checks["checkpoints"] = (True, f"of sizes {', '.join(str(size) for size in sorted({h.size for h in heads}))}")
-        checks["extension"] = _extension(heads, found)
+        checks["extension"] = extension.extends(heads, found.logs, found.bridges)
     except AuditError as error:
         checks["checkpoints"] = (False, str(error))
     about = " and ".join(str(path) for path, _ in found.checkpoints)
     return report(about, PAIR_CHECKS, checks)
 
 
-def _notes_of(logs: list[Path]) -> list[str]:
-    return [Directory(path).note() for path in logs if (path / "checkpoint").is_file()]
-
-
 def _worst(quorums: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:
     return next((quorum for quorum in quorums if quorum[0] is False), quorums[0])
-
-
-def _extension(heads: list[Checkpoint], found: _Sorted) -> tuple[bool | None, str]:
-    """Tell whether each head begins with the one before it, as far as what was given can tell."""
-    ordered = sorted(set(heads), key=lambda head: (head.size, head.root))
-    if len({head.origin for head in ordered}) > 1:
-        return False, "they are of different logs"
-    if len(ordered) == 1:
-        return (None, "only one was given") if len(heads) == 1 else (True, "they are the same head")
-    ends = [parse_checkpoint(split_note(note)[0]) for note in _notes_of(found.logs)]
-    for old, new in pairwise(ordered):
-        extends = _extends(old, new, found)
-        if extends is None and old in ends:
-            return False, f"the log given ends at {old.size}, before a head that was kept: rolled back, or an old copy"
-        if extends is not True:
-            words = f"{new.size} is no extension of {old.size}: one log does not have both"
-            return (False, words) if extends is False else (None, "give the log or a consistency proof between them")
-    return True, f"{ordered[-1].size} is an extension of {ordered[0].size}"
-
-
-def _extends(old: Checkpoint, new: Checkpoint, found: _Sorted) -> bool | None:
-    if old.size == new.size:
-        return False  # and another root
-    if old.size == 0:
-        return True  # every log extends the empty one
-    for proof in found.bridges:
-        if proof.old == old.size and parse_checkpoint(split_note(proof.note)[0]) == new:
-            return verify_consistency(old.size, new.size, old.root, new.root, proof.path)
-    for log in map(Directory, found.logs):
-        try:
-            kept = [log.range_at(head.size).root() == head.root for head in (old, new)]
-        except (OSError, ValueError):
-            continue
-        return all(kept)
-    return None
