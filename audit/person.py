@@ -1,7 +1,7 @@
 """Checks, offline, the list of all entries about one person, with the key that person was given.
 
 1. file         it is such a list, of a known form
-2. checkpoints  each is signed by the log's key, one per yearly log, in their order
+2. checkpoints  there is one, each is signed by the log's key, one per yearly log, in their order
 3. witnesses    each is cosigned as the policy asks (when one is given)
 4. entries      each is canonical JSON and its path leads from it to its checkpoint's root
 5. tags         the name in each entry is the person's own, for that number
@@ -123,6 +123,9 @@ def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = 
 
 def _checkpoints(proof: PersonProof, given: Trust | None, found: Found) -> list[Checkpoint] | None:
     heads: list[Checkpoint] = []
+    if not proof.notes:
+        found["checkpoints"] = (False, "there is none: nobody has signed what this list says")
+        return None
     try:
         trust = _trust(proof.keys, given)
         for note in proof.notes:
@@ -137,7 +140,7 @@ def _checkpoints(proof: PersonProof, given: Trust | None, found: Found) -> list[
         return None
     found["checkpoints"] = (True, ", ".join(f"{head.origin} of {head.size}" for head in heads))
     told = [trust.quorum(note) for note in proof.notes]
-    found["witnesses"] = next((each for each in told if not each[0]), told[-1] if told else (None, ""))
+    found["witnesses"] = next((each for each in told if not each[0]), told[-1])
     return heads
 
 

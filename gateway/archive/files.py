@@ -7,7 +7,7 @@
 
 1. files     each file is the one the sums name
 2. proof     the list of entries verifies offline (`audit.person`)
-3. entries   the archive holds each entry of the proof, as it stands in the journal, and no other but newer ones
+3. entries   the archive holds each entry of the proof as it stands in the journal; of newer ones it tells the number
 4. numbers   one entry for each number, none missing
 5. text      the page has a line for each entry
 
@@ -100,12 +100,18 @@ def check_archive(folder: Path, trust: Trust) -> list[Report]:
         held = {each["number"]: each["entry"] for each in content["entries"]}
         newest = max(listed, default=-1)
         same = all(held.get(number) == entry for number, entry in listed.items())
-        found["entries"] = (same and all(number in listed or number > newest for number in held), f"{len(held)}")
+        beyond = sum(number > newest for number in held)
+        if not same or any(number not in listed and number <= newest for number in held):
+            found["entries"] = (False, "not those of the proof")
+        elif beyond:
+            found["entries"] = (None, f"{beyond} of {len(held)} are newer than the proof: ask for a newer archive")
+        else:
+            found["entries"] = (True, f"{len(held)}")
         first = min(held, default=0)
         found["numbers"] = ([*held] == [*range(first, first + len(content["entries"]))], "")
         text = (folder / f"{_NAMES['fr']}.html").read_text("utf-8")
         found["text"] = (all(f"<h3>N° {number} ·" in text for number in held), "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         missing = next(name for name in CHECKS if name not in found)
         found[missing] = (False, "it is not there, or not of the form it must have")
         return [report(str(folder), CHECKS, found)]

@@ -46,7 +46,7 @@ async def test_every_command_of_the_page_holds(tmp_path: Path) -> None:
                 "TOKEN": token, "GATEWAY": url,
             }  # fmt: skip
             commands = re.findall(r"```sh\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-            assert len(commands) == 8
+            assert len(commands) == 9
             told = []
             for command in commands:
                 placed = command.replace("entries/0/", f"entries/{index}/").replace("> 0.", f"> {index}.")
@@ -60,8 +60,9 @@ async def test_every_command_of_the_page_holds(tmp_path: Path) -> None:
     assert told[1].count("\n") == 20
     assert "The receipt holds: exchange.released of ml-brume" in told[2]
     assert "exchange.released of ml-brume" in told[3]
-    assert "is an extension of" in told[4]
-    assert "1 entries, each in the tree" in told[5]
+    assert "the log given had this head" in told[4]
+    assert "is an extension of" in told[5]
+    assert "1 entries, each in the tree" in told[6]
     assert (work / "mirror/tile").is_dir()
     assert (
         "log.read" in (work / "events.jsonl").read_text() or "exchange.released" in (work / "events.jsonl").read_text()

@@ -348,4 +348,11 @@ def test_the_witnesses_of_a_policy_must_have_cosigned(content: Content, check: C
     assert check(content, trust).failed() == ["witnesses"]
     content["checkpoints"][1] += lines[1]
     assert check(content, trust).ok
-    assert check({**content, "checkpoints": [], "entries": [], "count": 0}, trust).ok
+
+
+@pytest.mark.parametrize("trust", [None, Trust()], ids=["a key one holds", "the file's own"])
+def test_an_empty_list_without_a_checkpoint_is_nobodys_word(
+    content: Content, check: Callable[..., Report], trust: Trust | None
+) -> None:
+    """That there is nothing about a person is signed by the log as well, or it was written by anybody."""
+    assert check({**content, "checkpoints": [], "entries": [], "count": 0}, trust).failed() == ["checkpoints"]
