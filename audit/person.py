@@ -5,8 +5,8 @@
 3. witnesses    each is cosigned as the policy asks (when one is given)
 4. entries      each is canonical JSON and its path leads from it to its checkpoint's root
 5. tags         the name in each entry is the person's own, for that number
-6. numbers      every number up to the last is there, once, in the log's order; what lacks at the beginning lies before
-                a border whose pruning the log itself announces
+6. numbers      every number up to the last is there, once, in the log's order; numbers that lack at the beginning are
+                told as not checked where this log announces that it pruned what may have held them, else they fail
 7. seals        what was sealed beside each entry opens under the person's key
 8. values       a value the person was shown is the one that left (when one is given)
 
@@ -34,6 +34,7 @@ from audit.person_key import PersonKey
 from audit.report import Report, report
 from audit.succession import from_json
 from audit.trust import Trust
+from audit.years import base_of
 
 FORMAT = "passerelle-person-proof/1"
 CHECKS = ("file", "checkpoints", "witnesses", "entries", "tags", "numbers", "seals", "values")
@@ -170,7 +171,7 @@ def _tags(proof: PersonProof) -> tuple[bool, str]:
     return True, ""
 
 
-def _numbers(proof: PersonProof, heads: Sequence[Checkpoint]) -> tuple[bool, str]:
+def _numbers(proof: PersonProof, heads: Sequence[Checkpoint]) -> tuple[bool | None, str]:
     if not proof.lines:
         return proof.count == 0, f"{proof.count} announced, none there" if proof.count else "no entry"
     first = proof.lines[0].number or 0
@@ -182,24 +183,34 @@ def _numbers(proof: PersonProof, heads: Sequence[Checkpoint]) -> tuple[bool, str
     places = [(line.checkpoint, line.index) for line in proof.lines]
     if any(after <= before for before, after in pairwise(places)):
         return False, "two entries are not in the order of the log"
-    return _beginning(proof, heads[places[0][0]], first)
+    return _beginning(proof, heads, first)
 
 
-def _beginning(proof: PersonProof, head: Checkpoint, first: int) -> tuple[bool, str]:
+def _beginning(proof: PersonProof, heads: Sequence[Checkpoint], first: int) -> tuple[bool | None, str]:
     if first == 0:
         return True, f"0 to {proof.count - 1}"
-    borders = [(line.entry().get("origin"), line.entry().get("minimum")) for line in proof.announced]
-    if not any(_before(border, head, proof.lines[0].index) for border in borders):
+    line = proof.lines[0]
+    head = heads[line.checkpoint]
+    base = base_of(head.origin)
+    own = (each.entry() for each in proof.announced if base_of(heads[each.checkpoint].origin) == base)
+    if not any(_before(entry, head, line.index) for entry in own):
         return False, f"numbers below {first} are missing, and no pruning the log announces explains it"
-    return True, f"{first} to {proof.count - 1}; those before lie in a part the log announced as pruned"
+    return (
+        None,
+        f"numbers below {first} not checked: this log has pruned entries before; {first} to {proof.count - 1} hold",
+    )
 
 
-def _before(border: tuple[Any, Any], head: Checkpoint, index: int) -> bool:
-    """Whether something may have been pruned before this entry, and this entry itself not."""
-    origin, minimum = border
-    if not isinstance(origin, str) or type(minimum) is not int:
+def _before(entry: Mapping[str, Any], head: Checkpoint, index: int) -> bool:
+    """Whether this announces that something before the entry at hand may be gone, and that entry itself not."""
+    origin, minimum = entry.get("origin"), entry.get("minimum")
+    if entry.get("type") != "log.pruned" or not isinstance(origin, str) or type(minimum) is not int or minimum < 1:
         return False
-    return 0 < minimum <= index if origin == head.origin else origin < head.origin
+    return minimum <= index if origin == head.origin else _earlier(origin, head.origin)
+
+
+def _earlier(origin: str, other: str) -> bool:
+    return base_of(origin) == base_of(other) and origin < other
 
 
 def _seals(proof: PersonProof) -> tuple[dict[int | None, dict[str, Any]], tuple[bool, str]]:

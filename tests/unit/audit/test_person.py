@@ -259,13 +259,38 @@ def test_what_was_tampered_with_is_named(content: Content, check: Callable[..., 
 
 
 def test_what_was_pruned_is_explained_by_the_log(content: Content, check: Callable[..., Report]) -> None:
-    """The numbers before an announced border may lack, those after it not."""
+    """The numbers before an announced border may lack, those after it not; which they were the list does not show."""
     tree = content["trees"][1]
     content["announced"] = [tree.line(len(tree.leaves) - 1, 1)]
-    content["entries"] = content["entries"][2:]
-    assert check(content).ok
-    content["entries"] = content["entries"][1:]
-    assert check(content).ok, "a border earlier than the first entry left: told as it is"
+    for left in (2, 1):
+        content["entries"] = content["entries"][-left:]
+        report = check(content)
+        assert report.ok
+        numbers = report.checks[5]
+        assert numbers.ok is None, "a border earlier than the first entry left says nothing of what lay behind it"
+        assert numbers.detail.startswith(f"numbers below {4 - left} not checked: ")
+
+
+@pytest.mark.parametrize(
+    "announcement",
+    [
+        {"type": "log.pruned", "origin": "a.example/log/2020", "minimum": 256},
+        {"type": "log.pruned", "origin": f"{BASE}/2028", "minimum": 256},
+        {"type": "log.pruned", "origin": f"{BASE}/2026", "minimum": 0},
+        {"type": "log.created", "origin": f"{BASE}/2026", "minimum": 256},
+        {"type": "log.pruned", "origin": 5, "minimum": 256},
+    ],
+)
+def test_a_pruning_elsewhere_explains_nothing(
+    content: Content, check: Callable[..., Report], announcement: Content
+) -> None:
+    """Of another log, of a later year, of nothing, or what is no announcement."""
+    tree = content["trees"][1]
+    index = tree.add(**announcement)
+    content["checkpoints"][1] = tree.note()
+    left = [tree.line(line["index"], 1, number=line["number"]) for line in content["entries"][2:]]
+    given = {**content, "announced": [tree.line(index, 1)], "entries": left}
+    assert check(given).failed() == ["numbers"]
 
 
 def test_a_pruning_that_the_log_does_not_announce_explains_nothing(
