@@ -14,8 +14,9 @@ erasure) no one without that person's key can join to an authorisation. Standard
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from audit.checkpoint import Checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory
 from audit.errors import AuditError, NothingToVerify
 from audit.events import FINAL, STARTS, STOPS, check_entry
-from audit.layout import WIDTH, tile_path, unpack
+from audit.layout import WIDTH
 from audit.merkle import CompactRange, leaf_hash
 from audit.replay import Findings
 from audit.report import Report, report
@@ -133,7 +134,8 @@ def check_authorisations(path: Path) -> Report:
     whole: list[str] = []
     before = 0
     for directory, checkpoint in logs:
-        wrong = _follow(directory, checkpoint, follower, before=before)
+        end = checkpoint.size if directory is not logs[-1][0] else checkpoint.size // WIDTH * WIDTH
+        wrong = _follow(directory, checkpoint, follower, before=before, border=end)
         whole += [f"{checkpoint.origin}: {wrong}"] if wrong else []
         before += checkpoint.size
     found: dict[str, tuple[bool | None, str]]
@@ -158,7 +160,8 @@ def _years(path: Path) -> list[Path]:
     found += [path] if (path / "checkpoint").is_file() else []
     if not found:
         raise NothingToVerify(f"{path} holds no log")
-    return found
+    removed = dropwhile(lambda each: not (each / "tile").exists(), found[:-1])  # whole years: of them heads are left
+    return [*removed, found[-1]]
 
 
 def _open_log(path: Path) -> tuple[Directory, Checkpoint]:
@@ -174,23 +177,23 @@ def _begins_late(directory: Directory, checkpoint: Checkpoint) -> bool:
     if directory.pruned(checkpoint.size):
         return True
     try:
-        first = next((leaf for _, leaf in _leaves(directory, checkpoint.size, 0)), b"")
+        first = next((leaf for _, leaf in directory.leaves(checkpoint.size, 0)), b"")
     except (AuditError, OSError):
         return False  # told with the copy
     return b'"previous":' in first
 
 
-def _follow(directory: Directory, checkpoint: Checkpoint, follower: Follower, *, before: int) -> str:
-    """Hand a log's entries over; gives what is wrong with the copy itself."""
+def _follow(directory: Directory, checkpoint: Checkpoint, follower: Follower, *, before: int, border: int) -> str:
+    """Hand a log's entries over; gives what is wrong with the copy itself. Beyond `border` nothing can be pruned."""
     size = checkpoint.size
-    pruned = directory.pruned(size)
+    pruned = directory.pruned(size) if border == size else min(directory.pruned(size), border)
     if wrong := directory.missing_or_stray(size, pruned):
         return wrong
     tree = CompactRange()
     for index in range(pruned // WIDTH):
-        tree.extend(directory.hashes(0, index, WIDTH))
+        tree.extend(directory.hashes(0, index, min(WIDTH, size - index * WIDTH)))
     try:
-        for index, leaf in _leaves(directory, size, pruned):
+        for index, leaf in directory.leaves(size, pruned):
             tree.extend([leaf_hash(leaf)])
             entry: Any = loads(leaf)
             if check_entry(entry):
@@ -200,10 +203,3 @@ def _follow(directory: Directory, checkpoint: Checkpoint, follower: Follower, *,
     except AuditError as error:
         return f"entry {tree.size - 1}: {error}"
     return "" if tree.root() == checkpoint.root else "the entries are not those its checkpoint names"
-
-
-def _leaves(directory: Directory, size: int, start: int) -> Iterator[tuple[int, bytes]]:
-    for first in range(start, size, WIDTH):
-        width = min(WIDTH, size - first)
-        bundle = (directory.path / tile_path(None, first // WIDTH, width)).read_bytes()
-        yield from enumerate(unpack(bundle), first)

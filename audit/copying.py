@@ -6,6 +6,9 @@
  3. take the bundles, each entry hashed against its tile; what the source has pruned stays a hash;
  4. write tiles and bundles, build the tiles above, then keys and saved heads, the checkpoint last.
 
+Of a year that the source has removed whole, what was copied before stays; of one that was not copied to its end, the
+head is kept alone, and an older, shorter copy of it moves to `partial/`.
+
 At every moment the directory is a whole log (C2SP tlog-tiles), and running it again adds what is new. The year that
 is written to lies in the directory itself, those before it in `<year>/` inside, found through entry 0 of each. Refuses
 a directory that holds other bytes where this log's must go, and a source that contradicts itself.
@@ -61,8 +64,14 @@ async def _copy(source: Source, year: str | None, out: Path, *, trust: Trust) ->
     checkpoint = open_checkpoint(note, *keys)
     await asyncio.to_thread(remove_unfinished, out)
     kept = await asyncio.to_thread(_kept, out, checkpoint, trust)  # 1
-    leaves = await _leaves(source, year, kept, checkpoint)  # 2
-    await _write(source, year, out, kept=kept, leaves=leaves)  # 3, 4
+    try:
+        leaves = await _leaves(source, year, kept, checkpoint)  # 2
+    except Pruned:
+        if year is None:
+            raise
+        await asyncio.to_thread(_put_aside, out, kept.size)
+    else:
+        await _write(source, year, out, kept=kept, leaves=leaves)  # 3, 4
     for name, data in beside.items():
         await asyncio.to_thread(_replace, out / name, data)
     await asyncio.to_thread(_replace, out / "checkpoints" / str(checkpoint.size), note.encode())
@@ -77,7 +86,7 @@ def _kept(out: Path, checkpoint: Checkpoint, trust: Trust) -> CompactRange:
         note = directory.note()
     except FileNotFoundError:
         return CompactRange()
-    except ValueError:
+    except NoteInvalid:
         raise ExportRefused("the directory holds a checkpoint this key has not signed") from None
     try:
         present = open_checkpoint(note, *trust.keys(parse_checkpoint(split_note(note)[0]).origin))
@@ -90,6 +99,8 @@ def _kept(out: Path, checkpoint: Checkpoint, trust: Trust) -> CompactRange:
         return CompactRange()
     if present.size > checkpoint.size or (present.size == checkpoint.size and present.root != checkpoint.root):
         raise ExportRefused("the directory holds a checkpoint this log cannot continue")
+    if present == checkpoint and not (out / "tile").exists():
+        return CompactRange()  # the head alone of a year that was removed whole
     try:
         kept = directory.range_at(present.size)
     except (OSError, ValueError):
@@ -107,11 +118,20 @@ def _move_aside(out: Path, year: str) -> None:
         each.rename(out / year / each.name)
 
 
+def _put_aside(out: Path, size: int) -> None:
+    """Make room for the head of a year that cannot be copied any more; what was copied of it stays evidence."""
+    if (out / "tile").exists():
+        partial = out.parent / "partial" / f"{out.name}-{size}"
+        partial.parent.mkdir(exist_ok=True)
+        out.rename(partial)
+
+
 async def _leaves(source: Source, year: str | None, kept: CompactRange, checkpoint: Checkpoint) -> list[list[bytes]]:
     """Take the lowest tiles from the one the kept tree ends in, and check that they lead to the signed root."""
     grown = CompactRange(kept.size, kept.peaks)
     found = []
-    for index in range(kept.size // WIDTH, -(-checkpoint.size // WIDTH)):
+    first = kept.size // WIDTH if kept.size < checkpoint.size else -(-checkpoint.size // WIDTH)
+    for index in range(first, -(-checkpoint.size // WIDTH)):
         width = min(WIDTH, checkpoint.size - index * WIDTH)
         tile = split(await source.tile(year, 0, index=index, width=width))
         if len(tile) != width:

@@ -1,13 +1,17 @@
 """A log as a C2SP tlog-tiles directory, read from disk: its files, and the head of any size from its tiles.
 
-Refuses nothing by itself: it tells what is missing or stray, and gives what is there.
+Tells what is missing or stray, and gives what is there. Refuses to read more of a file than such a file can hold: a
+copy comes from anywhere.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit.layout import WIDTH, parse_path, tile_path, tiles_of
-from audit.merkle import HASH_SIZE, CompactRange
+from audit.errors import NoteInvalid
+from audit.layout import MAX_PACKED, WIDTH, parse_path, tile_path, tiles_of, unpack
+from audit.merkle import HASH_SIZE, CompactRange, leaf_hash
+
+_MAX_BESIDE = 1 << 20
 
 
 class Directory:
@@ -17,17 +21,30 @@ class Directory:
         self.path = path
 
     def note(self, name: str = "checkpoint") -> str:
-        """Read a note."""
-        return (self.path / name).read_text("utf-8")
+        """Read a note; raises `NoteInvalid` for what can be none."""
+        try:
+            return self.beside(name).decode()
+        except UnicodeDecodeError:
+            raise NoteInvalid(f"{name} is not text") from None
+
+    def beside(self, name: str) -> bytes:
+        """Read what lies beside the tree."""
+        file = self.path / name
+        if not file.is_file() and file.exists():
+            raise NoteInvalid(f"{name} is not a file")
+        if file.stat().st_size > _MAX_BESIDE:
+            raise NoteInvalid(f"{name} is larger than any such file")
+        return file.read_bytes()
 
     def hashes(self, level: int, index: int, width: int) -> list[bytes]:
         """Read the first hashes of a tile, from the full one or a partial one that is wide enough."""
         whole = self.path / tile_path(level, index)
         wide = [whole] if whole.is_file() else [self.path / tile_path(level, index, w) for w in self._widths(whole)]
         for file in wide:
-            data = file.read_bytes()
-            if len(data) >= width * HASH_SIZE:
-                return split(data)[:width]
+            with file.open("rb") as opened:
+                data = opened.read(width * HASH_SIZE)
+            if len(data) == width * HASH_SIZE:
+                return split(data)
         raise FileNotFoundError(tile_path(level, index, width))
 
     def range_at(self, size: int) -> CompactRange:
@@ -48,9 +65,16 @@ class Directory:
         return sorted((int(name), file) for name, file in named if name.isascii() and name.isdigit())
 
     def pruned(self, size: int) -> int:
-        """Count the entries before the first bundle that is there."""
-        full = size // WIDTH
-        return next((index for index in range(full) if (self.path / tile_path(None, index)).is_file()), full) * WIDTH
+        """Count the entries before the first bundle that is there, in whole tiles; up to the end when none is."""
+        kept = (part for _, part in self._parts("tile/entries") if part)
+        needed = (index for _, index, width in kept if width == min(WIDTH, size - index * WIDTH))
+        return min(needed, default=-(-size // WIDTH)) * WIDTH
+
+    def leaves(self, size: int, start: int) -> Iterator[tuple[int, bytes]]:
+        """Give the entries from a whole tile on, each with its index."""
+        for first in range(start, size, WIDTH):
+            width = min(WIDTH, size - first)
+            yield from enumerate(unpack((self.path / tile_path(None, first // WIDTH, width)).read_bytes()), first)
 
     def missing_or_stray(self, size: int, pruned: int) -> str:
         """Tell the first file that should be there and is not, or should not and is."""
@@ -60,30 +84,44 @@ class Directory:
                 file = self.path / name
                 if not file.is_file():
                     return f"{name} is missing"
-                if "entries" not in name and file.stat().st_size != width * HASH_SIZE:
-                    return f"{name} is not {width} hashes"
-        for file in self._files():
-            name = file.relative_to(self.path).as_posix()
-            part = parse_path(name)
-            if part is None or not self._belongs(file, part, size):
-                return f"{name} is not a part of this log"
+                if not _fits(file, "entries" not in name, width):
+                    return f"{name} is not {width} {'entries' if 'entries' in name else 'hashes'}"
+        for file, part in self._parts("tile"):
+            if part is None or not file.is_file() or not self._belongs(file, part, size):
+                return f"{file.relative_to(self.path).as_posix()} is not a part of this log"
         return ""
 
-    def _files(self) -> Iterator[Path]:
-        return (file for file in sorted((self.path / "tile").rglob("*")) if not file.is_dir())
+    def _parts(self, folder: str) -> Iterator[tuple[Path, tuple[int | None, int, int] | None]]:
+        files = (file for file in sorted((self.path / folder).rglob("*")) if not file.is_dir())
+        return ((file, parse_path(file.relative_to(self.path).as_posix())) for file in files)
 
     def _belongs(self, file: Path, part: tuple[int | None, int, int], size: int) -> bool:
         """Allow what the checkpoint needs, and partial tiles of older ones that are how it began."""
         level, index, width = part
         present = min((size >> 8 * (level or 0)) - index * WIDTH, WIDTH)
-        if width >= present:
+        if width >= present or not _fits(file, level is not None, width):
             return width == present
         grown = self.path / tile_path(level, index, present)
-        return grown.is_file() and grown.read_bytes().startswith(file.read_bytes())
+        if grown.is_file():
+            return grown.read_bytes().startswith(file.read_bytes())
+        return level is None and self._pruned_since(file, index, width)
+
+    def _pruned_since(self, file: Path, index: int, width: int) -> bool:
+        """Tell whether a bundle that never grew, for the rest was pruned meanwhile, holds the entries of the tree."""
+        try:
+            return [leaf_hash(leaf) for leaf in unpack(file.read_bytes())] == self.hashes(0, index, width)
+        except NoteInvalid:
+            return False
 
     def _widths(self, whole: Path) -> list[int]:
         folder = whole.with_name(whole.name + ".p")
-        return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal()) if folder.is_dir() else []
+        files = (each for each in folder.iterdir() if each.is_file()) if folder.is_dir() else iter(())
+        return sorted(int(each.name) for each in files if each.name.isdecimal())
+
+
+def _fits(file: Path, hashes: bool, width: int) -> bool:  # noqa: FBT001  which of the two kinds of tile
+    size = file.stat().st_size
+    return size == width * HASH_SIZE if hashes else size <= width * MAX_PACKED
 
 
 def split(tile: bytes) -> list[bytes]:

@@ -28,7 +28,7 @@ from audit.replay import see
 from audit.report import Report, report
 from audit.trust import Trust, read_text
 from audit.unpacking import is_archive, unpack
-from audit.verify import verify_directory
+from audit.verify import Announced, verify_directory
 
 RECEIPT_CHECKS = ("receipt", "log beside")
 PROOF_CHECKS = ("checkpoint", "inclusion", "entry", "witnesses", "log beside")
@@ -162,7 +162,7 @@ def _carry(path: Path, content: dict[str, Any], found: _Sorted) -> None:
 
 def _logs(paths: list[Path], trust: Trust, processes: int) -> list[Report]:
     """The newest year first: it announces what was pruned of the years before."""
-    announced: dict[str, int] = {}
+    announced: Announced = {}
     newest_first = [verify_directory(path, trust, processes=processes, announced=announced) for path in reversed(paths)]
     return newest_first[::-1]
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from audit.errors import NoteInvalid
 
 WIDTH = 256
+MAX_PACKED = 2 + 0xFFFF
+"""Bytes of the longest entry in a bundle, with its length."""
 
 _PATH = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
@@ -53,11 +55,14 @@ def pack(entries: Iterable[bytes]) -> bytes:
 
 def unpack(bundle: bytes) -> list[bytes]:
     """Read a bundle back."""
-    entries, position = [], 0
+    entries: list[bytes] = []
+    position = 0
     while position < len(bundle):
         end = position + 2 + int.from_bytes(bundle[position : position + 2], "big")
         if end > len(bundle) or end < position + 2:
             raise NoteInvalid("an entry bundle is cut short")
+        if len(entries) == WIDTH:
+            raise NoteInvalid("an entry bundle holds more than 256 entries")
         entries.append(bundle[position + 2 : end])
         position = end
     return entries

@@ -49,6 +49,8 @@ CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES, "saved head
 
 _WORTH_PROCESSES = 20_000
 _Found = dict[str, tuple[bool | None, str]]
+Announced = dict[str, tuple[int, bool]]
+"""By origin: the minimum that its removals announce, and whether it was removed whole."""
 
 
 @dataclass(slots=True)
@@ -74,11 +76,11 @@ class _Verification:
 
 
 def verify_directory(
-    path: Path, trust: Trust | Vkey | None = None, *, processes: int = 1, announced: dict[str, int] | None = None
+    path: Path, trust: Trust | Vkey | None = None, *, processes: int = 1, announced: Announced | None = None
 ) -> Report:
     """Run every check; never raises for what the directory holds.
 
-    `announced` gathers the minimum that the logs verified so far announce for each origin: newest log first.
+    `announced` gathers what the logs verified so far announce of removals: newest log first.
     """
     believed = Trust((trust,)) if isinstance(trust, Vkey) else trust or Trust()
     directory = Directory(path)
@@ -109,13 +111,17 @@ def verify_directory(
     )  # fmt: skip
 
 
-def _verify(one: _Verification, processes: int, announced: dict[str, int]) -> None:
+def _verify(one: _Verification, processes: int, announced: Announced) -> None:
     size = one.checkpoint.size
+    if announced.get(one.checkpoint.origin, (0, False))[1] and not (one.directory.path / "tile").exists():
+        one.tell("files", "this log was removed whole, as a later one announces: its head alone is left", ok=None)
+        _quorum(one)
+        return
     pruned = one.directory.pruned(size)
     if wrong := one.directory.missing_or_stray(size, pruned):  # 2
         one.fail("files", wrong)
         return
-    one.tell("files", f"the first {pruned} entries are pruned" if pruned else "")
+    one.tell("files", f"the first {min(pruned, size)} entries are pruned" if pruned else "")
     _quorum(one)
     _saved_heads(one)
     _timestamps(one)
@@ -123,9 +129,13 @@ def _verify(one: _Verification, processes: int, announced: dict[str, int]) -> No
     _tree(one, replay, processes)  # 3, 4, 5
     _rules(one, replay)  # 6 to 14
     for entry in (entry for _, entry in replay.kept if entry["type"] == "log.pruned"):
-        announced[entry["origin"]] = max(entry["minimum"], announced.get(entry["origin"], 0))
-    if pruned > announced.get(one.checkpoint.origin, 0):  # C2SP tlog-tiles, pruning: announced, or missing
-        one.fail("files", f"the first {pruned} entries are missing, and no log here announces that they were pruned")
+        minimum, whole = announced.get(entry["origin"], (0, False))
+        announced[entry["origin"]] = (max(entry["minimum"], minimum), whole or entry.get("whole", False))
+    if pruned > announced.get(one.checkpoint.origin, (0, False))[0]:  # C2SP tlog-tiles, pruning: announced, or missing
+        one.fail(
+            "files",
+            f"the first {min(pruned, size)} entries are missing, and no log here announces that they were pruned",
+        )
     _previous(one, replay)  # 18
     _rotations(one, replay)  # 19
 
@@ -169,7 +179,9 @@ def _timestamps(one: _Verification) -> None:
             if size > one.checkpoint.size:
                 raise NoteInvalid("it is for a larger log")
             head = Checkpoint(one.checkpoint.origin, size, one.directory.range_at(size).root())
-            stamp = timestamps.verify(file.read_bytes(), f"{head.text()}\n", one.trust.roots)
+            stamp = timestamps.verify(
+                one.directory.beside(f"timestamps/{file.name}"), f"{head.text()}\n", one.trust.roots
+            )
         except TimestampUnchecked as error:
             one.tell("timestamps", str(error), ok=None)
             return

@@ -10,7 +10,7 @@ from audit import merkle
 from audit.canonical import dumps
 from audit.checkpoint import Checkpoint, sign_note
 from audit.keys import Ed25519Signer
-from audit.layout import WIDTH, pack, tile_path
+from audit.layout import MAX_PACKED, WIDTH, pack, tile_path
 from audit.merkle import CompactRange
 from audit.verify import CHECKS, verify_directory
 from tests.unit.audit.conftest import NOW, ORIGIN
@@ -178,6 +178,11 @@ def shorten(out):
     put(out / "tile/entries/000", (out / "tile/entries/000").read_bytes()[:-1])
 
 
+def claim_beyond_all_bounds(out):
+    shutil.rmtree(out / "tile")
+    resign(size=2**62)(out)
+
+
 TAMPERINGS = {
     "checkpoint removed": (remove("checkpoint"), "checkpoint"),
     "checkpoint edited": (flip("checkpoint", 5), "checkpoint"),
@@ -191,6 +196,11 @@ TAMPERINGS = {
     "tile beyond the size": (replace("tile/0/003", b"\0" * 8192), "files"),
     "partial tile of no past": (replace("tile/0/000.p/3", b"\0" * 96), "files"),
     "larger size signed": (resign(size=700), "files"),
+    "a size no disk holds signed, without tiles": (claim_beyond_all_bounds, "files"),
+    "millions of empty entries in a bundle": (replace("tile/entries/000", b"\0" * (MAX_PACKED * WIDTH + 1)), "files"),
+    "more empty entries than a bundle holds": (replace("tile/entries/000", b"\0" * 600), "entries"),
+    "a checkpoint of a megabyte": (replace("checkpoint", b" " * (1 << 20 | 1)), "checkpoint"),
+    "keys that never end": (replace("keys", b"[" * 100_000), "checkpoint"),
     "entry edited": (flip("tile/entries/000", 60), "entries"),
     "entries swapped": (swap_entries, "entries"),
     "entry added to a bundle": (lengthen, "entries"),
