@@ -12,7 +12,7 @@ Refuses a file it does not know, and to look for anything outside the paths it w
 import base64
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from audit import extension, proofs, receipts, table
 from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory
-from audit.errors import AuditError, NothingToVerify, ProofInvalid
+from audit.errors import AuditError, NoteInvalid, NothingToVerify, ProofInvalid
 from audit.merkle import leaf_hash
 from audit.proofs import ConsistencyProof, InclusionProof
 from audit.replay import see
@@ -76,6 +76,7 @@ def verify_paths(paths: Sequence[Path], trust: Trust, *, processes: int = 1) -> 
 def _verified(found: _Sorted, trust: Trust, processes: int) -> list[Report]:
     if not trust.vkeys and trust.policy is None and (found.receipts or found.proofs or found.checkpoints):
         raise NothingToVerify("a receipt, a proof or a checkpoint is verified with a key you hold: --vkey or --policy")
+    trust = _followed(found, trust)
     reports = _logs(found.logs, trust, processes)
     reports += [_extract(path, found, trust) for path in found.extracts]
     reports += [_receipt(path, content, found, trust=trust) for path, content in found.receipts]
@@ -85,6 +86,14 @@ def _verified(found: _Sorted, trust: Trust, processes: int) -> list[Report]:
     if not reports:
         raise NothingToVerify("an entry or a consistency proof says nothing alone: give its proof, or the checkpoints")
     return reports
+
+
+def _followed(found: _Sorted, trust: Trust) -> Trust:
+    """Go on to the keys that took over from those one holds, as the lists `keys` beside logs and extracts state."""
+    for folder in dict.fromkeys((*found.logs, *found.extracts, *(path.parent for path in found.extracts))):
+        with suppress(AuditError, OSError):  # a list that cannot be read leads nowhere
+            trust = trust.following(Directory(folder).note("keys"))
+    return trust
 
 
 def _sort(path: Path, found: _Sorted) -> None:
@@ -277,10 +286,10 @@ def _checkpoints(found: _Sorted, trust: Trust) -> Report:
     checks: _Found = {}
     notes = [note for _, note in found.checkpoints]
     notes += [proof.note for proof in found.bridges]
-    notes += [Directory(log).note() for log in found.logs if (log / "checkpoint").is_file()]
-    heads: list[Checkpoint] = []
     try:
-        heads = [open_checkpoint(note, *trust.keys(_origin(note))) for note in notes]
+        origins = set(map(_origin, notes))
+        notes += [Directory(log).note() for log, end in extension.ends(found.logs) if end.origin in origins]
+        heads = [_opened(note, found.logs, trust) for note in notes]
         checks["witnesses"] = _worst([trust.quorum(note) for note in notes])
         checks["checkpoints"] = (True, f"of sizes {', '.join(str(size) for size in sorted({h.size for h in heads}))}")
         checks["extension"] = extension.extends(heads, found.logs, found.bridges)
@@ -288,6 +297,20 @@ def _checkpoints(found: _Sorted, trust: Trust) -> Report:
         checks["checkpoints"] = (False, str(error))
     about = " and ".join(str(path) for path, _ in found.checkpoints)
     return report(about, PAIR_CHECKS, checks)
+
+
+def _opened(note: str, logs: Sequence[Path], trust: Trust) -> Checkpoint:
+    """Open a checkpoint; one that a former key signed, when a log given tells whether it had that head."""
+    origin = _origin(note)
+    try:
+        return open_checkpoint(note, *trust.keys(origin))
+    except NoteInvalid:
+        for log, end in extension.ends(logs):
+            if end.origin == origin and (log / "keys").is_file():
+                former = open_checkpoint(note, *trust.preceding(Directory(log).note("keys")).keys(origin))
+                if extension.beside(former, [log])[0] is not None:
+                    return former
+        raise
 
 
 def _worst(quorums: list[tuple[bool | None, str]]) -> tuple[bool | None, str]:

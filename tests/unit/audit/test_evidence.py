@@ -5,8 +5,14 @@ import shutil
 
 import pytest
 
-from tests.unit.audit.test_command import Given, receipt
-from tests.unit.audit.test_verify import entry, leaves_of, put, write
+from audit import merkle, proofs, succession, years
+from audit.checkpoint import Checkpoint, sign_note
+from audit.keys import Ed25519Signer
+from audit.merkle import leaf_hash
+from audit.succession import PublishedKey
+from tests.unit.audit.conftest import BASE, NOW, ORIGIN
+from tests.unit.audit.test_command import SIGNER, Given, receipt
+from tests.unit.audit.test_verify import entry, exchanges, leaves_of, put, write
 
 
 @pytest.fixture
@@ -70,3 +76,75 @@ def test_a_log_without_its_tiles_compares_its_last_head_alone(given):
     (given.log / "tile/0/001").unlink()
     _, told, _ = given.run(given.log, kept, older, "--vkey", given.vkey)
     assert [report["checks"][-1]["ok"] for report in told["reports"][1:3]] == [True, None]
+
+
+def test_checkpoints_are_compared_with_the_log_of_their_own_year(given):
+    """The year before inside the copy is another log: it neither helps nor harms."""
+    following = f"{BASE}/2027"
+    last = Checkpoint(ORIGIN, 606, merkle.root(given.hashes))
+    created = entry("log.created", **years.opening(following, last))
+    leaves = leaves_of([created, *exchanges(100)[1:]])
+    signer = Ed25519Signer(following, b"\1" * 32)
+    write(given.home / "copy", leaves, signer, origin=following)
+    shutil.copytree(given.log, given.home / "copy/2026")
+
+    def kept(size, origin=following, of=leaves):
+        head = Checkpoint(origin, size, merkle.root(map(leaf_hash, of[:size])))
+        return given.file(f"{size}.kept", sign_note(head.text(), SIGNER.named(origin)))
+
+    copy = given.home / "copy"
+    assert given.held(kept(50), kept(150), copy, "--vkey", given.vkey)["extension"] == "206 is an extension of 50"
+    assert given.held(kept(300, ORIGIN, given.leaves), copy, "--vkey", given.vkey)["extension"].startswith("606 is")
+    fork = kept(51, of=[*leaves[:50], b"{}"])
+    assert given.failed(fork, copy, "--vkey", given.vkey) == ["extension"]
+
+
+@pytest.fixture
+def rotated(given):
+    """The log's key has been replaced: both public halves, and what states it."""
+    newer = Ed25519Signer(BASE, b"\7" * 32)
+    head = Checkpoint(ORIGIN, 606, merkle.root(given.hashes))
+    given.today = sign_note(head.text(), newer.named(ORIGIN))
+    note = succession.declare("log", SIGNER.named(BASE), newer, now=NOW)
+    former = PublishedKey("log", str(SIGNER.vkey.named(BASE)), None, NOW, None)
+    given.listed = succession.to_json([former, PublishedKey("log", str(newer.vkey), NOW, None, note)]).encode()
+    given.newer = given.file("newer.vkey", f"{newer.vkey}\n")
+    put(given.log / "checkpoint", given.today.encode())
+    put(given.log / "keys", given.listed)
+    return given
+
+
+def test_two_checkpoints_over_a_rotation_are_compared(rotated):
+    """Whichever of the two keys one holds: the log between them names both, and had both heads."""
+    kept, today = rotated.file("kept", rotated.note(300)), rotated.file("today", rotated.today)
+    for vkey in (rotated.vkey, rotated.newer):
+        assert rotated.held(kept, today, rotated.log, "--vkey", vkey)["extension"] == "606 is an extension of 300"
+        fork = rotated.file("fork", rotated.note(300, root=b"\7" * 32))
+        assert rotated.failed(fork, rotated.log, "--vkey", vkey) == ["extension"]
+    assert rotated.failed(kept, today, "--vkey", rotated.newer) == ["checkpoints"]  # nothing says what came before
+
+
+@pytest.mark.parametrize("folder", ["", "2026"])
+def test_an_extract_signed_by_the_key_that_took_over_is_verified_with_the_one_before(rotated, folder):
+    """The list of keys lies in the extract; not the other way round: a key that was replaced makes no new ones."""
+    out = rotated.home / "extract"
+    proof = proofs.parse(rotated.proof(400))
+    for name, data in {
+        "checkpoint": rotated.today.encode(), "extract.json": b"{}", "entries/400.json": rotated.leaves[400],
+        "entries/400.tlog-proof": proofs.write(400, proof.path, rotated.today).encode(),
+    }.items():  # fmt: skip
+        put(out / folder / name, data)
+    assert rotated.failed(out, "--vkey", rotated.vkey) == ["checkpoint"]
+    put(out / "keys", rotated.listed)
+    assert rotated.held(out, "--vkey", rotated.vkey)
+    old = an_extract(rotated)
+    put(old / "keys", rotated.listed)
+    shutil.rmtree(old / "2026", ignore_errors=True)
+    assert rotated.failed(old, "--vkey", rotated.newer) == ["checkpoint"]
+
+
+def test_a_list_of_keys_that_cannot_be_read_leads_nowhere(rotated):
+    """What it would have led to is then signed by nobody one knows."""
+    kept, today = rotated.file("kept", rotated.note(300)), rotated.file("today", rotated.today)
+    put(rotated.log / "keys", b"[" * 100_000)
+    assert rotated.failed(kept, today, rotated.log, "--vkey", rotated.vkey) == ["checkpoint", "checkpoints"]
