@@ -1,7 +1,8 @@
 """Checks, offline, the list of all entries about one person, with the key that person was given.
 
 1. file         it is such a list, of a known form
-2. checkpoints  there is one, each is signed by the log's key, one per yearly log, in their order
+2. checkpoints  there is one, each is signed by the log's key, one per yearly log, in their order; by a key that was
+                replaced only those of years before the newest, or where the policy's witnesses saw it
 3. witnesses    each is cosigned as the policy asks (when one is given)
 4. entries      each is canonical JSON and its path leads from it to its checkpoint's root
 5. tags         the name in each entry is the person's own, for that number
@@ -129,15 +130,16 @@ def _checkpoints(proof: PersonProof, given: Trust | None, found: Found) -> list[
         return None
     try:
         trust = _trust(proof.keys, given)
-        for note in proof.notes:
-            origin = parse_checkpoint(split_note(note)[0]).origin
-            heads.append(open_checkpoint(note, *trust.keys(origin)))
+        origins = [parse_checkpoint(split_note(note)[0]).origin for note in proof.notes]
+        former = trust.preceding(proof.keys)
+        for note, origin in zip(proof.notes, origins, strict=True):
+            older = origin != max(origins) or trust.attested(note)
+            heads.append(open_checkpoint(note, *(former if older else trust).keys(origin)))
     except AuditError as error:
         found["checkpoints"] = (False, str(error))
         return None
-    origins = [head.origin for head in heads]
-    if sorted(set(origins)) != origins:
-        found["checkpoints"] = (False, "the yearly logs are not each there once, in their order")
+    if sorted(set(origins)) != origins or len(set(map(base_of, origins))) > 1:
+        found["checkpoints"] = (False, "they are not of the years of one log, each once, in their order")
         return None
     found["checkpoints"] = (True, ", ".join(f"{head.origin} of {head.size}" for head in heads))
     told = [trust.quorum(note) for note in proof.notes]
@@ -149,7 +151,7 @@ def _trust(keys: str, given: Trust | None) -> Trust:
     """What is believed, over the changes of the log's key; the file's own keys when nothing was given."""
     if given is None:
         return Trust(tuple(parse_vkey(each.key) for each in from_json(keys)))
-    return given.following(keys).preceding(keys)
+    return given.following(keys)
 
 
 def _entries(proof: PersonProof, heads: Sequence[Checkpoint]) -> tuple[bool, str]:

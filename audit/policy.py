@@ -53,6 +53,11 @@ class Policy:
     groups: Mapping[str, Group]
     quorum: str
 
+    @property
+    def binding(self) -> bool:
+        """Whether it asks for any witness at all."""
+        return self.quorum != _NONE
+
     def satisfied(self, cosigners: Container[WitnessVkey]) -> bool:
         """Tell whether these witnesses are enough."""
         met = {name for name, witness in self.witnesses.items() if witness.vkey in cosigners}

@@ -67,6 +67,10 @@ class Trust:
         times = cosigned(note, [witness.vkey for witness in self.policy.witnesses.values()])
         return {name: times[witness.vkey] for name, witness in self.policy.witnesses.items() if witness.vkey in times}
 
+    def attested(self, note: str) -> bool:
+        """Tell whether a policy that asks for witnesses has its quorum under a note."""
+        return self.policy is not None and self.policy.binding and bool(self.quorum(note)[0])
+
     def quorum(self, note: str) -> tuple[bool | None, str]:
         """Tell whether enough witnesses cosigned a note, and who did."""
         if self.policy is None:

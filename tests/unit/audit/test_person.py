@@ -10,7 +10,7 @@ import pytest
 
 from audit import merkle
 from audit.canonical import dumps
-from audit.checkpoint import Checkpoint, sign_note, split_note
+from audit.checkpoint import Checkpoint, sign_note
 from audit.commitments import commit, new_seed
 from audit.cosignature import Cosigner
 from audit.keys import Ed25519Signer
@@ -18,7 +18,6 @@ from audit.person import FORMAT, verify_person
 from audit.person_key import PersonKey
 from audit.policy import parse_policy
 from audit.report import Report
-from audit.succession import declare
 from audit.trust import Trust
 
 BASE = "journal.val-de-brume.example/log"
@@ -320,22 +319,6 @@ def test_a_pruning_that_the_log_does_not_announce_explains_nothing(
 def test_another_form_is_refused(content: Content, check: Callable[..., Report], change: Content) -> None:
     """Only the one form is read, and nothing of it raises."""
     assert check({**content, **change}).failed() == ["file"]
-
-
-def test_a_key_that_took_over_is_believed_both_ways(content: Content, check: Callable[..., Report]) -> None:
-    """Whoever holds the newer key checks the older year with the one before, by the statement both have signed."""
-    newer = Ed25519Signer(BASE, b"n" * 32)
-    note = declare("log", SIGNER, newer, now=1_790_000_000_000)
-    content["keys"] = [
-        *content["keys"],
-        {"use": "log", "key": str(newer.vkey), "since": 1, "until": None, "succession": note},
-    ]
-    text = split_note(content["checkpoints"][1])[0]
-    content["checkpoints"][1] = sign_note(text, newer.named(content["trees"][1].origin))
-    for signer in (newer, SIGNER):
-        assert check(content, Trust((signer.vkey,))).ok
-    content["keys"][1]["succession"] = note.replace("1790", "1791")
-    assert check(content, Trust((newer.vkey,))).failed() == ["checkpoints"]
 
 
 @pytest.mark.parametrize("keys", [["nonsense"], None])
