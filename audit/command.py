@@ -84,7 +84,7 @@ def _value(text: str) -> tuple[str, Json]:
     field, _, value = text.partition("=")
     try:
         return field, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NothingToVerify("a value is written as dataset.field=JSON") from None
 
 

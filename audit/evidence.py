@@ -118,13 +118,21 @@ def _sort_directory(path: Path, found: _Sorted) -> None:
     if (path / "extract.json").is_file():
         found.extracts.append(path)
         return
-    former = [each for each in sorted(path.iterdir()) if (each / "checkpoint").is_file()]
+    former = [each for each in _inside(path) if (each / "checkpoint").is_file()]
     for each in former:
         _sort_directory(each, found)
     if (path / "checkpoint").exists() or (path / "tile").is_dir():
         found.logs.append(path)  # the year that is written to: the newest
     elif not former:
         raise NothingToVerify(f"{path} holds neither a log nor an extract")
+
+
+def _inside(path: Path) -> list[Path]:
+    """List what lies in a directory; links are passed over, for they can lead round."""
+    try:
+        return sorted(each for each in path.iterdir() if not each.is_symlink())
+    except OSError:
+        raise NothingToVerify(f"{path} cannot be read") from None
 
 
 def _sort_json(path: Path, text: str, found: _Sorted) -> None:
@@ -181,12 +189,15 @@ def _receipt(path: Path, content: dict[str, Any], given: _Sorted, *, trust: Trus
     if not keys:
         raise NothingToVerify(f"{path}: no key of the receipts of this log was given")
     try:
-        entry = receipts.verify(content, *keys)
+        receipts.verify(content, *keys)
     except AuditError as error:
         return report(str(path), RECEIPT_CHECKS, {"receipt": (False, str(error))})
-    told = f"The receipt holds: {entry['type']} of {entry.get('org', '')}"
+    sound, told = _entry(content["entry"].encode())
     head = Checkpoint(content["origin"], content["tree_size"], base64.b64decode(content["root_hash"]))
-    found: _Found = {"receipt": (True, told), "log beside": extension.beside(head, given.logs)}
+    found: _Found = {
+        "receipt": (sound, f"The receipt holds: {told}" if sound else told),
+        "log beside": extension.beside(head, given.logs),
+    }
     return report(str(path), RECEIPT_CHECKS, found)
 
 
@@ -233,17 +244,20 @@ def _extract(path: Path, given: _Sorted, trust: Trust) -> Report:
         reason = str(error) if isinstance(error, AuditError) else "it cannot be read"
         return report(str(path), EXTRACT_CHECKS, {"checkpoint": (False, reason)})
     files = sorted((path / "entries").glob("*.json"))
+    found["entries"] = _entries(path, files, note, trust)
+    if found["entries"][0] and (told := _tables(path, files)) is not None:
+        found["tables"] = told
+    return report(str(path), EXTRACT_CHECKS, found, entries=len(files))
+
+
+def _entries(path: Path, files: list[Path], note: str, trust: Trust) -> tuple[bool, str]:
     wrong = [file.name for file in files if not _proved(file, note, trust)]
     alone = {file.stem for file in (path / "entries").glob("*.tlog-proof")} - {file.stem for file in files}
     if wrong:
-        found["entries"] = (False, f"entries/{wrong[0]} is not what its proof under this checkpoint says")
-    elif alone:
-        found["entries"] = (False, f"entries/{min(alone)}.tlog-proof lies there without its entry")
-    else:
-        found["entries"] = (True, f"{len(files)} entries, each in the tree")
-    if (told := _tables(path, files)) is not None:
-        found["tables"] = told
-    return report(str(path), EXTRACT_CHECKS, found, entries=len(files))
+        return False, f"entries/{wrong[0]} is not what its proof under this checkpoint says"
+    if alone:
+        return False, f"entries/{min(alone)}.tlog-proof lies there without its entry"
+    return True, f"{len(files)} entries, each in the tree"
 
 
 def _tables(path: Path, files: list[Path]) -> tuple[bool | None, str] | None:
@@ -251,20 +265,20 @@ def _tables(path: Path, files: list[Path]) -> tuple[bool | None, str] | None:
     makers = {"entries.jsonl": table.json_lines, "entries.csv": table.table}
     if not any((path / name).is_file() for name in makers):
         return None
-    try:
-        entries = sorted((int(file.stem), file.read_bytes()) for file in files)
-    except ValueError:
-        return False, "an entry is not named by its index"
+    entries = sorted((int(file.stem), file.read_bytes()) for file in files)
     wrong = [
-        name for name, make in makers.items()
-        if (path / name).is_file() and (path / name).read_bytes() != make(entries)
-    ]  # fmt: skip
+        name for name, make in makers.items() if (path / name).is_file() and not _holds(path / name, make(entries))
+    ]
     return (False, f"{wrong[0]} does not say what the entries say") if wrong else (True, "made again from the entries")
+
+
+def _holds(file: Path, data: bytes) -> bool:
+    return file.stat().st_size == len(data) and file.read_bytes() == data
 
 
 def _proved(file: Path, note: str, trust: Trust) -> bool:
     try:
-        proof, leaf = proofs.parse(read_text(file.with_suffix(".tlog-proof"))), file.read_bytes()
+        proof, leaf = proofs.parse(read_text(file.with_suffix(".tlog-proof"))), read_text(file).encode()
         proofs.verify(proof, leaf_hash(leaf), *trust.keys(_origin(note)))
     except (AuditError, OSError):
         return False

@@ -83,7 +83,7 @@ def read_proof(text: str) -> PersonProof:
             key=PersonKey(*(bytes.fromhex(content["key"][name]) for name in ("tag", "seal") if name in content["key"])),
             count=_whole(content["count"]),
             keys=json.dumps({"keys": content["keys"]}),
-            notes=tuple(content["checkpoints"]),
+            notes=tuple(map(_text, content["checkpoints"])),
             lines=tuple(_line(each, _whole(each["number"])) for each in content["entries"]),
             announced=tuple(_line(each, None) for each in content["announced"]),
         )
@@ -275,7 +275,13 @@ def _seed(text: str) -> bytes:
         raise ProofInvalid("a seed is not base64url") from None
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ProofInvalid("a checkpoint is not text")
+    return value
+
+
 def _whole(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 63:
         raise ProofInvalid("a number is not written as it must be")
     return value

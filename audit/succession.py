@@ -128,6 +128,8 @@ def from_json(text: str) -> list[PublishedKey]:
         found = [PublishedKey(**key) for key in json.loads(text)["keys"]]
         for key in found:
             parse_vkey(key.key, KINDS[key.use])
+            if not isinstance(key.succession, str | None):
+                raise NoteInvalid("a statement about keys is not text")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NoteInvalid("not a list of keys") from None
     return found

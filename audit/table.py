@@ -85,5 +85,8 @@ def _text(value: Any) -> str:
 def _instant(value: Any) -> str:
     if type(value) is not int:
         return ""
-    moment = datetime.fromtimestamp(value / 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(value / 1000, UTC)
+    except (OverflowError, OSError, ValueError):  # a year no calendar here has
+        return ""
     return f"{moment.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"

@@ -87,16 +87,16 @@ def verify_directory(
     try:
         note = directory.note()
         origin = parse_checkpoint(split_note(note)[0]).origin
-        given = bool(believed.vkeys or believed.keys(origin))
+        given = bool(believed.vkeys or (believed.policy and believed.policy.logs))
         if not given:
             believed = replace(believed, vkeys=(parse_vkey(directory.note("log.vkey")),))
         if listed := directory.note("keys") if (path / "keys").is_file() else "":
             believed = believed.following(listed)
         checkpoint = open_checkpoint(note, *believed.keys(origin))  # 1
+        older = believed.preceding(listed).keys(origin) if listed else believed.keys(origin)
     except (AuditError, OSError, ValueError) as error:
         reason = str(error) if isinstance(error, AuditError) else "it, or its key, cannot be read"
         return report(str(path), CHECKS, {"checkpoint": (False, reason)}, key_given=bool(believed.vkeys))
-    older = believed.preceding(listed).keys(origin) if listed else believed.keys(origin)
     one = _Verification(directory, believed, checkpoint, note, older)
     one.tell(
         "checkpoint",
@@ -293,8 +293,8 @@ def _previous(one: _Verification, replay: Replay) -> None:
     here, year = one.directory.path, years.folder(origin)
     folder = next((each / year for each in (here, here.parent) if (each / year / "checkpoint").is_file()), here / year)
     try:
-        note = (folder / "checkpoint").read_text("utf-8")
-        keys = (folder / "keys").read_text("utf-8") if (folder / "keys").is_file() else '{"keys": []}'
+        note = Directory(folder).note()
+        keys = Directory(folder).note("keys") if (folder / "keys").is_file() else '{"keys": []}'
         last = open_checkpoint(note, *one.trust.preceding(keys).keys(origin))
     except FileNotFoundError:
         one.tell("previous log", f"{origin} does not lie beside", ok=None)

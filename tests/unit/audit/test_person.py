@@ -314,6 +314,8 @@ def test_a_pruning_that_the_log_does_not_announce_explains_nothing(
         {"entries": [{}]},
         {"entries": None},
         {"checkpoints": []},
+        {"checkpoints": [1]},
+        {"count": 2**64},
     ],
 )
 def test_another_form_is_refused(content: Content, check: Callable[..., Report], change: Content) -> None:
