@@ -4,7 +4,8 @@ For each shard's newest checkpoint, all witnesses that have not cosigned it at o
  1. send the proof from that size to this one (C2SP tlog-witness, add-checkpoint);
  2. told another size (409), prove from there, once; told a larger one than this log has, go to 4;
  3. keep the cosignature when it is the witness's, of this checkpoint, dated within five minutes of our clock;
- 4. told that this log does not continue what was cosigned (a larger size, 422): fetch the checkpoint it cosigned. If
+ 4. told that this log does not continue what was cosigned (a larger size, 422, or, by witnesses of an earlier text of
+    the norm, 409 with the size that was proved from, when it is this one): fetch the checkpoint it cosigned. If
     it bears our own signature and is no head of this log, a backup was restored, a tail was lost or there are two of
     us: `LogContradicted`, and the publisher holds. A claim without that evidence counts as its author does in the
     quorum: one liar among several is a fault of his, a quorum of them is believed.
@@ -178,6 +179,8 @@ class Witnessing:
                 await self._overtaken(name, origin, held)
                 return None
             answer = await self._submit(witness, newest, held)
+            if answer.status == 409 and held == _size(answer) == newest.size:  # as tlog-witness had it: another head
+                await self._prove(name, origin, claim="it says it cosigned another head of this size")
             if answer.status == 409:
                 return None
         if answer.status == 422:  # 4
