@@ -89,6 +89,7 @@ class Publisher:
         self._origin = origin
         self._on_hold = on_hold
         self._held: AuditError | None = None
+        self._refused: SignerRefused | None = None
         self._settled: set[int] = set()
 
     async def run(self, clock: Callable[[], int], *, interval: float = 1.0) -> None:
@@ -98,15 +99,14 @@ class Publisher:
             await asyncio.sleep(interval)
 
     async def round(self, now: int) -> None:
-        """Publish what is new. Whatever fails is told; a contradiction also stops releases, as long as it lasts."""
-        refused: AuditError | None = None
+        """Publish what is new. Whatever fails is told; a contradiction also stops releases, until a round succeeds."""
         try:
             await self.publish_once(now)
-            self.fault = None
+            self.fault = self._refused = None
         except Exception as error:  # noqa: BLE001  a full disk or an absent key service must not end publishing
             self._tell(error if isinstance(error, AuditError) else AuditError(type(error).__name__))
-            refused = error if isinstance(error, SignerRefused) else None
-        self._on_hold(self._held or refused)
+            self._refused = error if isinstance(error, SignerRefused) else self._refused
+        self._on_hold(self._held or self._refused)
 
     def hold(self, error: AuditError) -> None:
         """Sign nothing more until the process is started anew: somebody holds a head that contradicts this log."""

@@ -281,6 +281,29 @@ async def test_running_publishes_by_itself_and_tells_a_fault_once(log, caplog):
     assert "signer_refused" in caplog.text
 
 
+async def test_a_contradiction_is_not_lifted_by_another_failure(sqlite_log, monkeypatch):
+    """A database that is away for a moment says nothing about the log: only a round that succeeds does."""
+    log = sqlite_log
+    held = []
+    publisher = log.publisher(on_hold=held.append)
+    await append(log, 3)
+    await publisher.round(log.clock())
+    kept = log.state._path.read_text()
+    log.state._path.write_text("{}")
+    await publisher.round(log.clock())
+
+    async def away(_):
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log.database, "read", away)
+        await publisher.round(log.clock())
+    assert publisher.fault.code == "store_unavailable"
+    log.state._path.write_text(kept)
+    await publisher.round(log.clock())
+    assert [error and error.code for error in held] == [None, "signer_refused", "signer_refused", None]
+
+
 async def test_releases_stop_when_entries_wait_too_long_for_a_checkpoint(log):
     """Nothing leaves on entries the operator could still rewrite; everything else goes on."""
     async with log.journal() as journal:
