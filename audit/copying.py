@@ -53,6 +53,8 @@ async def copy_log(source: Source, out: Path, trust: Trust) -> list[Checkpoint]:
     while (previous := await asyncio.to_thread(_previous, out, done)) is not None:
         year = years.folder(previous)
         done.append(await _copy(source, year, out / year, trust=trust))
+        if done[-1].origin != previous:
+            raise MirrorRefused(f"what is published as {year} is not the log that the year after it names")
     return done
 
 
@@ -190,7 +192,12 @@ def _previous(out: Path, done: Sequence[Checkpoint]) -> str | None:
         entry = loads(unpack((here / tile_path(None, 0, width)).read_bytes())[0])
     except (OSError, AuditError, IndexError):
         return None  # pruned, or empty: the years before cannot be found through it
-    return str(entry["previous"]) if isinstance(entry, dict) and "previous" in entry else None
+    if not isinstance(entry, dict) or "previous" not in entry:
+        return None
+    previous = str(entry["previous"])
+    if years.base_of(previous) != years.base_of(last.origin) or previous >= last.origin:
+        raise MirrorRefused("entry 0 names a log before it that is none of its earlier years")
+    return previous
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -252,12 +252,25 @@ def _extract(path: Path, given: _Sorted, trust: Trust) -> Report:
 
 def _entries(path: Path, files: list[Path], note: str, trust: Trust) -> tuple[bool, str]:
     wrong = [file.name for file in files if not _proved(file, note, trust)]
+    asked = _asked(path)
+    head = parse_checkpoint(split_note(note)[0])
     alone = {file.stem for file in (path / "entries").glob("*.tlog-proof")} - {file.stem for file in files}
     if wrong:
         return False, f"entries/{wrong[0]} is not what its proof under this checkpoint says"
     if alone:
         return False, f"entries/{min(alone)}.tlog-proof lies there without its entry"
+    if [asked.get(name) for name in ("origin", "size", "entries")] != [head.origin, head.size, len(files)]:
+        return False, "extract.json does not tell of this log, this size and so many entries"
     return True, f"{len(files)} entries, each in the tree"
+
+
+def _asked(path: Path) -> dict[str, Any]:
+    """Read what was asked and found; nobody signed it, but it must agree with what lies there."""
+    try:
+        content = json.loads(Directory(path).note("extract.json"))
+    except (AuditError, OSError, ValueError, RecursionError):
+        content = None
+    return content if isinstance(content, dict) else {}
 
 
 def _tables(path: Path, files: list[Path]) -> tuple[bool | None, str] | None:

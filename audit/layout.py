@@ -13,7 +13,7 @@ WIDTH = 256
 MAX_PACKED = 2 + 0xFFFF
 """Bytes of the longest entry in a bundle, with its length."""
 
-_PATH = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_PATH = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:

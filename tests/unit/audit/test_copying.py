@@ -5,14 +5,18 @@ import shutil
 
 import pytest
 
+from audit import years
+from audit.checkpoint import Checkpoint, sign_note
 from audit.copying import copy_log
 from audit.errors import ExportRefused, MirrorRefused, NoteInvalid, Pruned
 from audit.evidence import verify_paths
 from audit.export import StoredLog
 from audit.keys import Ed25519Signer
+from audit.layout import tile_path
 from audit.trust import Trust
 from tests.unit.audit.conftest import BASE, NOW, ORIGIN, linked
 from tests.unit.audit.test_export import files, grow
+from tests.unit.audit.test_verify import SIGNER, entry, leaves_of, put, write
 
 YEAR = 366 * 86_400_000
 
@@ -139,6 +143,48 @@ async def test_a_history_that_does_not_continue_the_kept_one_is_refused(sqlite_l
         assert files(tmp_path / "kept") == before
 
 
+@pytest.mark.parametrize("previous", [ORIGIN, f"{BASE}/2027", "other.example/2025"])
+async def test_a_log_that_names_itself_as_the_one_before_is_refused(tmp_path, previous):
+    """Following it would never end: only earlier years of the same log come before."""
+    leaves = leaves_of([entry("log.created", **years.opening(ORIGIN, Checkpoint(previous, 1, b"\1" * 32)))])
+    write(tmp_path / "source", leaves)
+
+    class Published:
+        async def note(self, _):
+            return (tmp_path / "source/checkpoint").read_text()
+
+        async def tile(self, _, level, *, index, width):
+            return (tmp_path / "source" / tile_path(level, index, width)).read_bytes()
+
+        async def beside(self, _):
+            return {}
+
+    with pytest.raises(MirrorRefused, match="none of its earlier years"):
+        await copy_log(Published(), tmp_path / "copy", Trust((SIGNER.vkey,)))
+
+
+async def test_what_is_published_as_a_year_must_be_that_year(sqlite_log, tmp_path):
+    """A source that gives the newest log for each year is refused."""
+    await grow(sqlite_log, 5)
+    sqlite_log.clock.now = NOW + YEAR
+    async with sqlite_log.journal() as journal:
+        await journal.append(linked(time=NOW + YEAR))
+    await sqlite_log.publish()
+
+    class Newest(Liar):
+        async def note(self, _):
+            return await self.source.note(None)
+
+        async def tile(self, _, level, *, index, width):
+            return await self.source.tile(None, level, index=index, width=width)
+
+        async def beside(self, _):
+            return await self.source.beside(None)
+
+    with pytest.raises(MirrorRefused, match="not the log that the year after it names"):
+        await copy_log(Newest(source_of(sqlite_log)), tmp_path, trust_of(sqlite_log))
+
+
 async def test_a_mirror_begun_after_pruning_holds_hashes_where_entries_are_gone(sqlite_log, tmp_path):
     """The tree is whole; the verifier asks where the pruning was announced."""
     await grow(sqlite_log, 600)
@@ -158,9 +204,6 @@ async def test_a_directory_of_something_else_is_refused(sqlite_log, tmp_path):
         await copy_log(source_of(sqlite_log), out, trust_of(sqlite_log))
     shutil.rmtree(out)
     other = Ed25519Signer("other.example/2026", b"\5" * 32)
-    from audit.checkpoint import Checkpoint, sign_note
-    from tests.unit.audit.test_verify import put
-
     put(out / "checkpoint", sign_note(Checkpoint(other.name, 3, b"\1" * 32).text(), other).encode())
     trust = Trust((*trust_of(sqlite_log).vkeys, other.vkey))
     with pytest.raises(ExportRefused, match="another origin"):

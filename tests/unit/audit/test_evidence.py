@@ -29,10 +29,15 @@ def a_proof(given):
     return given.file("400.tlog-proof", given.proof(400))
 
 
+def asked(entries, **changes):
+    """What an extract says of itself."""
+    return json.dumps({"origin": ORIGIN, "size": 606, "entries": entries, "filter": {}} | changes).encode()
+
+
 def an_extract(given):
     out = given.home / "extract"
     put(out / "checkpoint", given.note(606).encode())
-    put(out / "extract.json", b"{}")
+    put(out / "extract.json", asked(1))
     put(out / "entries/400.json", given.leaves[400])
     put(out / "entries/400.tlog-proof", given.proof(400).encode())
     return out
@@ -130,7 +135,7 @@ def test_an_extract_signed_by_the_key_that_took_over_is_verified_with_the_one_be
     out = rotated.home / "extract"
     proof = proofs.parse(rotated.proof(400))
     for name, data in {
-        "checkpoint": rotated.today.encode(), "extract.json": b"{}", "entries/400.json": rotated.leaves[400],
+        "checkpoint": rotated.today.encode(), "extract.json": asked(1), "entries/400.json": rotated.leaves[400],
         "entries/400.tlog-proof": proofs.write(400, proof.path, rotated.today).encode(),
     }.items():  # fmt: skip
         put(out / folder / name, data)
@@ -148,3 +153,23 @@ def test_a_list_of_keys_that_cannot_be_read_leads_nowhere(rotated):
     kept, today = rotated.file("kept", rotated.note(300)), rotated.file("today", rotated.today)
     put(rotated.log / "keys", b"[" * 100_000)
     assert rotated.failed(kept, today, rotated.log, "--vkey", rotated.vkey) == ["checkpoint", "checkpoints"]
+
+
+LOST = {
+    "an entry and its proof": asked(2),
+    "what was asked: other JSON": b"[1]",
+    "what was asked: no JSON": b"\0",
+    "what was asked: not text": b"\xff",
+    "what was asked: nested without end": b"[" * 100_000,
+    "what was asked: of another log": asked(1, origin=f"{BASE}/2027"),
+    "what was asked: of another size": asked(1, size=605),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_an_extract_holds_as_many_entries_as_it_says(given, what):
+    """Nobody signed that number; but what it says of itself and what it holds must agree."""
+    out = an_extract(given)
+    assert given.held(out, "--vkey", given.vkey)["entries"] == "1 entries, each in the tree"
+    put(out / "extract.json", LOST[what])
+    assert given.failed(out, "--vkey", given.vkey) == ["entries"]

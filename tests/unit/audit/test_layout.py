@@ -44,6 +44,8 @@ def test_a_path_names_one_tile(level, index, width):
         "tile/0/001.p/0",
         "tile/0/../000",
         "tile/0/١٢٣",
+        "tile/0/" + "x123/" * 7 + "000",
+        "tile/entries/" + "x123/" * 1_500 + "000",
     ],
 )
 def test_anything_else_names_nothing(path):
