@@ -129,7 +129,7 @@ class Follower:
 
 def check_authorisations(path: Path) -> Report:
     """Check a copy of the log, all its years; `NothingToVerify` when there is none to read."""
-    logs = [_open_log(each) for each in _years(path)]
+    logs = open_logs(path)
     follower = Follower(partial=_begins_late(*logs[0]))
     whole: list[str] = []
     before = 0
@@ -150,6 +150,11 @@ def check_authorisations(path: Path) -> Report:
         f" {counts['refused_by_guard']} stopped before they left, {counts['releases_after']} released after a stop"
     )
     return report(about, CHECKS, found, logs=[checkpoint.origin for _, checkpoint in logs], counts=counts)
+
+
+def open_logs(path: Path) -> list[tuple[Directory, Checkpoint]]:
+    """Open every year of a copy, in order; `NothingToVerify` when one cannot be."""
+    return [_open_log(each) for each in _years(path)]
 
 
 def _years(path: Path) -> list[Path]:

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verify.add_argument("--tsa-roots", type=Path, help="PEM certificates of time-stamping authorities")
     person = commands.add_parser("person", help="the list of all entries about one person")
     person.add_argument("file", type=Path, metavar="FILE")
+    person.add_argument("--log", type=Path, help="a copy of the log, in which numbers that lack are looked up")
     person.add_argument("--value", action="append", default=[], help="dataset.field=JSON, as it was shown; repeat")
     for each in (verify, person):
         each.add_argument("--vkey", action="append", type=Path, default=[], help="file of public keys; repeat for more")
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return check_stopped(given.directory, as_json=given.as_json)
     options = {"vkeys": given.vkey, "policy": given.policy, "as_json": given.as_json}
     if given.command == "person":
-        return check_person(given.file, values=given.value, **options)
+        return check_person(given.file, values=given.value, log=given.log, **options)
     return check(given.paths, roots=given.tsa_roots, **options)
 
 
@@ -58,17 +59,18 @@ def check(
 
 
 def check_person(
-    file: Path, *, values: Sequence[str], vkeys: Sequence[Path], policy: Path | None, as_json: bool
+    file: Path, *, values: Sequence[str], log: Path | None, vkeys: Sequence[Path], policy: Path | None, as_json: bool
 ) -> int:
-    """Verify a person's list and print; give the exit code."""
+    """Verify a person's list, and a copy of the log beside it, and print; give the exit code."""
     if not file.is_file():
         return _misused(NothingToVerify(f"{file} is not there"))
     try:
         shown = dict(map(_value, values))
         trust = read_trust(vkeys, policy=policy)
+        reports = verify_paths([log], trust, processes=min(2, os.cpu_count() or 1)) if log else []
     except NothingToVerify as error:
         return _misused(error)
-    return _printed([verify_person(file, trust, shown)], as_json=as_json)
+    return _printed([*reports, verify_person(file, trust, shown, copy=log)], as_json=as_json)
 
 
 def check_stopped(directory: Path, *, as_json: bool) -> int:

@@ -7,7 +7,8 @@
 4. entries      each is canonical JSON and its path leads from it to its checkpoint's root
 5. tags         the name in each entry is the person's own, for that number
 6. numbers      every number up to the last is there, once, in the log's order; numbers that lack at the beginning are
-                told as not checked where this log announces that it pruned what may have held them, else they fail
+                told as not checked where this log announces that it pruned what may have held them, else they fail;
+                so they do when an entry of a copy of the log, given beside, is one of them
 7. seals        what was sealed beside each entry opens under the person's key
 8. values       a value the person was shown is the one that left (when one is given)
 
@@ -31,6 +32,7 @@ from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, spli
 from audit.errors import AuditError, ProofInvalid
 from audit.keys import parse_vkey
 from audit.merkle import leaf_hash, verify_inclusion
+from audit.person_copy import look_up
 from audit.person_key import PersonKey
 from audit.report import Report, report
 from audit.succession import from_json
@@ -96,8 +98,10 @@ def read_proof(text: str) -> PersonProof:
     return proof
 
 
-def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = None) -> Report:
-    """Run every check; never raises for what the file holds."""
+def verify_person(
+    path: Path, trust: Trust, values: Mapping[str, Json] | None = None, *, copy: Path | None = None
+) -> Report:
+    """Run every check; never raises for what the file holds. Numbers that lack are looked up in a copy, when given."""
     found: Found = {}
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -116,6 +120,8 @@ def verify_person(path: Path, trust: Trust, values: Mapping[str, Json] | None = 
     if found["entries"][0]:
         found["tags"] = _tags(proof)
         found["numbers"] = _numbers(proof, heads)
+        if copy is not None and found["numbers"][0] is None:
+            found["numbers"] = look_up(copy, proof.key, proof.lines[0].number or 0)
         opened, found["seals"] = _seals(proof)
         if values:
             found["values"] = _values(proof, opened, values)

@@ -102,6 +102,7 @@ def audit_verify(
 def audit_person(
     file: Annotated[Path, typer.Argument(help="File written by `passerelle person proof`.")],
     value: Annotated[list[str] | None, typer.Option(help="dataset.field=JSON, as it was shown; repeat.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Copy of the log, to look up numbers that lack.")] = None,
     vkey: Annotated[list[Path] | None, typer.Option(help="File of public keys you hold; repeat for more.")] = None,
     policy: Annotated[Path | None, typer.Option(help="C2SP tlog-policy: logs, witnesses, quorum.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON, with the entries.")] = False,
@@ -109,7 +110,7 @@ def audit_person(
     """Verify offline that a person's list of entries is whole, and that a value is the one that left."""
     from audit.command import check_person
 
-    sys.exit(check_person(file, values=value or [], vkeys=vkey or [], policy=policy, as_json=as_json))
+    sys.exit(check_person(file, values=value or [], log=log, vkeys=vkey or [], policy=policy, as_json=as_json))
 
 
 @audit.command("check-authorisations")
