@@ -90,7 +90,7 @@ def movable(transition: str, record: Record, *, by: By, now: int, stored: bool =
     entitled(transition, by, now)
     rule = TRANSITIONS[transition]
     state = record.state if stored else effective_state(record, now)
-    if state == "lapsed" and record.state in rule.of:
+    if state == "lapsed" != record.state and record.state in rule.of:
         raise RequestLapsed("this request waited too long: a new one is needed")
     if record.basis not in rule.bases or state not in rule.of:
         raise StateConflict(f"{transition}: not on this basis, or not from this state")

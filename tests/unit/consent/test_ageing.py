@@ -47,6 +47,17 @@ async def test_what_is_over_is_written_as_over_and_its_content_goes_after_four_y
     assert (gone.state, gone.fields, gone.requested) == ("tombstoned", frozenset(), frozenset())
 
 
+async def test_what_was_asked_and_never_answered_goes_after_four_years_too(side):
+    """GDPR 5-1-e: a request is content as well; one that lapsed is not left behind, nor ahead of the others."""
+    subject = await side.lea()
+    id_ = await request(side, subject, details={"text": "x"})
+    end = NOW + LAPSE_MS
+    assert [await turn(side, end), await turn(side, end + KEPT_MS)] == [1, 1]
+    gone = await side.authorisations.get(id_, subject=subject)
+    assert (gone.state, gone.requested) == ("tombstoned", frozenset())
+    assert "details" not in gone.record
+
+
 async def test_what_is_kept_for_a_dispute_stays(side):
     """Whatever its age."""
     subject = await side.lea()
