@@ -63,6 +63,11 @@ class Erasure:
         over = (("cancelled", self.cancelled_at), ("forgotten", self.forgotten_at), ("executed", self.executed_at))
         return next((word for word, at in over if at is not None), "requested" if self.due is None else "waiting")
 
+    def late(self, now: int) -> bool:
+        """Whether its next step is due, and was not done."""
+        step = {"waiting": self.due, "executed": self.forget_at}.get(self.state)
+        return step is not None and step <= now
+
 
 class Erasures:
     """The erasures of a consortium. `officers` are the keys of those who may sign.

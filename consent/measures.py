@@ -117,7 +117,10 @@ def free(record: Record, *, by: By, now: int) -> Move:
 
 
 def tombstone(record: Record, *, by: By, now: int) -> Move:
-    """Drop the content of an authorisation that ended long ago; who, for what and the proof remain."""
+    """Drop the content of an authorisation that ended long ago; who, for what and the proof remain.
+
+    Its sources too: an erasure still asks them.
+    """
     movable("tombstone", record, by=by, now=now, stored=True)
     if record.held_at is not None or now < record.changed_at + KEPT_MS:
         raise StateConflict("kept for a dispute, or not kept long enough")
@@ -127,6 +130,10 @@ def tombstone(record: Record, *, by: By, now: int) -> Move:
         values={
             **dict.fromkeys(("requested", "fields", "explicit"), nothing),
             **dict.fromkeys(("slot", "channel", "method", "mandate", "due")),
-            "record": {"schema": record.record["schema"], "events": []},
+            "record": {
+                "schema": record.record["schema"],
+                "sources": record.record.get("sources", []),
+                "events": [],
+            },
         },
     )

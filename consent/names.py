@@ -24,7 +24,7 @@ def parties(connection: Connection, subject: str) -> frozenset[str]:
     query = sa.select(authorisation.c.recipient, authorisation.c.record).where(authorisation.c.subject == subject)
     found: set[str] = set()
     for recipient, record in connection.execute(query):
-        found |= {recipient, *json.loads(record)["sources"]}
+        found |= {recipient, *json.loads(record).get("sources", ())}
     return frozenset(found)
 
 

@@ -84,18 +84,26 @@ async def pending(settings: Settings) -> tuple[Erasure, ...]:
 
 
 async def execute(settings: Settings, *, clock: Clock = wall_clock) -> tuple[Erasure, ...]:
-    """Carry out all that is due; gives what was done. An interrupted run is finished by the next one."""
+    """Carry out all that is due; gives these as they then stand.
+
+    One that fails is told and stops no other; that one, and an interrupted run, is finished by the next.
+    """
     async with opened(settings, clock=clock) as (services, erasures):
         now = services.clock()
-        done = await erasures.due(now=now)
-        for each in done:
-            if each.executed_at is None:
-                await erasures.execute(each.id, now=now)
-            else:
-                await erasures.forget(each.id, now=now)
+        due = await erasures.due(now=now)
+        for each in due:
+            try:
+                await (erasures.forget if each.executed_at else erasures.execute)(each.id, now=now)
+            except Exception as error:  # noqa: BLE001  whatever it is, others wait to be erased
+                _log.error("erasure %s is tried again at the next run: %s", each.id, _code(error))
         drop_erased(settings.keys_backups, await tombstones(services.store))
         await scrub(services.store, services.key_store)
-        return tuple([await erasures.get(each.id) for each in done])
+        return tuple([await erasures.get(each.id) for each in due])
+
+
+def _code(error: Exception) -> str:
+    """Never its text: it may quote a value."""
+    return getattr(error, "code", type(error).__name__)
 
 
 async def drop_keys(services: Services) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.commands import run, settings
+from gateway.commands import fail, run, settings
 
 if TYPE_CHECKING:
     from consent.erasure import Erasure
@@ -69,11 +69,16 @@ def erasure_list() -> None:
 
 @erasure.command("execute")
 def erasure_execute() -> None:
-    """Carry out all erasures that are due; run it daily."""
+    """Carry out all erasures that are due; run it daily. Ends with 1 when one is to be tried again."""
     from gateway.erasures import execute
+    from gateway.services import wall_clock
 
-    for each in run(execute(settings())):
+    due = run(execute(settings()))
+    for each in due:
         typer.echo(_told(each))
+    left = sum(each.late(wall_clock()) for each in due)
+    if left:
+        fail(f"{left} of them could not be carried out: the next run tries again.")
 
 
 @erasure.command("report")

@@ -106,8 +106,8 @@ async def place(tmp_path: Path, database_url: str, request: pytest.FixtureReques
     return found
 
 
-async def signed(place: Place, tmp_path: Path) -> str:
-    asked = await erasures.request(place.settings, partner="ml-brume", reference=REFERENCE)
+async def signed(place: Place, tmp_path: Path, reference: str = REFERENCE) -> str:
+    asked = await erasures.request(place.settings, partner="ml-brume", reference=reference)
     for officer in ("lise", "yann"):
         asked = await erasures.sign(place.settings, asked.id, tmp_path / f"{officer}.key")
     return asked.id
@@ -206,6 +206,38 @@ async def test_running_processes_drop_the_key(place: Place, tmp_path: Path, monk
         await asyncio.sleep(0.6)
         assert not dropping.done()
         dropping.cancel()
+
+
+async def test_one_that_fails_stops_no_other_and_is_tried_again(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rule: a person whose key was lost waits, told by a code; who was due after them is erased."""
+    ids = [await signed(place, tmp_path)]
+    async with open_bed(place.settings, sandbox_url="http://127.0.0.1:1") as bed:
+        linked = await bed.services.people.link(
+            partner="ml-brume", reference="file-other", identifiers={"ft_number": "98765432109"},
+            accepted_kinds={"ft_number"}, now=bed.services.clock(),
+        )  # fmt: skip
+        other = await bed.subject("ml-brume", linked.pseudonym)
+    ids.append(await signed(place, tmp_path, "file-other"))
+    mine = models.subject_key.c.subject == place.subject
+    async with open_database(place.settings.keys_url) as key_store:
+        row = dict(
+            await key_store.read(lambda c: c.execute(sa.select(models.subject_key).where(mine)).mappings().one())
+        )
+        await key_store.write(lambda c: c.execute(sa.delete(models.subject_key).where(mine)) and None)
+    done = await erasures.execute(place.settings, clock=later(4))
+    assert [(each.id, each.state) for each in done] == list(zip(ids, ["waiting", "executed"], strict=True))
+    assert [each.late(later(4)()) for each in done] == [True, False]
+    assert [each.late(later(400)()) for each in done] == [True, True]
+    assert [each.getMessage() for each in caplog.records if each.name == "gateway.erasures"] == [
+        f"erasure {ids[0]} is tried again at the next run: subject_erased"
+    ]
+    assert not {place.subject, other} & set(caplog.text.split())
+    async with open_database(place.settings.keys_url) as key_store:
+        await key_store.write(lambda c: c.execute(sa.insert(models.subject_key), row) and None)
+    again = await erasures.execute(place.settings, clock=later(4))
+    assert [(each.id, each.state) for each in again] == [(ids[0], "executed")]
 
 
 async def test_a_cancelled_one_is_not_listed_any_more(place: Place) -> None:

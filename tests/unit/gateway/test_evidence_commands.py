@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import uvloop
 
+from consent import models
+from gateway.database import open_database
 from gateway.serve import migrate_databases
 from gateway.services import open_services
 from gateway.settings import Settings
@@ -64,6 +67,26 @@ def test_an_erasure_is_asked_for_signed_by_two_and_listed(
     assert passerelle("erasure", "list") == (0, "", "")
     status, out, err = passerelle("erasure", "cancel", id_)
     assert (status, err) == (1, "erasure_closed: this erasure is cancelled\n")
+
+
+def test_a_run_that_leaves_an_erasure_says_so(passerelle: Passerelle, known: Settings, tmp_path: Path) -> None:
+    """Whoever runs it daily sees by its status that it must be looked at; the line tells what still waits."""
+    for name in ("lise", "yann"):
+        with known.officers.open("a") as file:
+            file.write(passerelle("officer", "key", f"officers.example/{name}", str(tmp_path / name))[1])
+    id_ = passerelle("erasure", "request", *NAMED)[1].splitlines()[0]
+    for name in ("lise", "yann"):
+        passerelle("erasure", "sign", id_, "--key", str(tmp_path / name))
+
+    async def due_and_without_its_key() -> None:
+        async with open_database(known.main_url) as store, open_database(known.keys_url) as keys:
+            await store.write(lambda connection: connection.execute(sa.update(models.erasure).values(due=0)) and None)
+            await keys.write(lambda connection: connection.execute(sa.delete(models.subject_key)) and None)
+
+    uvloop.run(due_and_without_its_key())
+    status, out, err = passerelle("erasure", "execute")
+    assert (status, out) == (1, f"{id_} waiting 1970-01-01T00:00:00Z\n")
+    assert "1 of them" in err
 
 
 def test_a_persons_list_is_written_and_checked(passerelle: Passerelle, known: Settings, tmp_path: Path) -> None:
