@@ -9,7 +9,7 @@ from typing import Any
 from consent.clocks import month_after
 from consent.errors import NotEntitled, ReasonUnknown, StateConflict, WiderThanGiven
 from consent.planning import Move, entitled, listed, movable, plan
-from consent.states import KEPT_MS, By, Record
+from consent.states import BARRING, KEPT_MS, By, Record
 
 
 def pause(record: Record, *, reason: str | None, by: By, now: int) -> Move:
@@ -119,12 +119,13 @@ def free(record: Record, *, by: By, now: int) -> Move:
 def tombstone(record: Record, *, by: By, now: int) -> Move:
     """Drop the content of an authorisation that ended long ago; who, for what and the proof remain.
 
-    Its sources too: an erasure still asks them.
+    Its sources too: an erasure still asks them. And that it bars the line, where it does (`moves.request`).
     """
     movable("tombstone", record, by=by, now=now, stored=True)
     if record.held_at is not None or now < record.changed_at + KEPT_MS:
         raise StateConflict("kept for a dispute, or not kept long enough")
     nothing: frozenset[str] = frozenset()
+    bars = {"bars": True} if record.state in BARRING else {}
     return plan(
         "tombstone",
         values={
@@ -134,6 +135,7 @@ def tombstone(record: Record, *, by: By, now: int) -> Move:
                 "schema": record.record["schema"],
                 "sources": record.record.get("sources", []),
                 "events": [],
+                **bars,
             },
         },
     )

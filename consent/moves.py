@@ -17,7 +17,19 @@ from consent.errors import (
     WiderThanGiven,
 )
 from consent.planning import Move, Standing, entitled, movable, plan, shown
-from consent.states import BASES, CONSENT, COOL_OFF_MS, LAPSE_MS, TERMINAL, VALID, By, Record, Request, effective_state
+from consent.states import (
+    BARRING,
+    BASES,
+    CONSENT,
+    COOL_OFF_MS,
+    LAPSE_MS,
+    TERMINAL,
+    VALID,
+    By,
+    Record,
+    Request,
+    effective_state,
+)
 
 RENEWAL_MS = 30 * 86_400_000
 """A renewal is offered, and a new request accepted, this long before the end."""
@@ -190,8 +202,11 @@ def _until(record: Record, chosen: int | None, *, by: By, now: int) -> int | Non
 
 
 def _barred(found: Standing, asked: Request) -> bool:
-    """Whether the person's objection was upheld, or an order stopped it: no partner makes that active again."""
-    stopped = (each for each in found.records if each.state in {"upheld", "revoked"})
+    """Whether the person's objection was upheld, or an order stopped it: no partner makes that active again.
+
+    However long ago: a tombstone still says so.
+    """
+    stopped = (each for each in found.records if each.state in BARRING or each.record.get("bars"))
     return asked.basis != CONSENT and any(each.basis == asked.basis for each in stopped)
 
 

@@ -44,6 +44,9 @@ ENDED = frozenset({"refused", "withdrawn", "revoked", "expired", "invalidated", 
 TERMINAL = ENDED | {"upheld"}
 """States no record leaves, but to lose its content (`tombstoned`)."""
 
+BARRING = frozenset({"upheld", "revoked"})
+"""States after which no partner makes a line active again, also once the content is gone."""
+
 LIVE = frozenset({"requested", "deferred", "given", "renewed", "paused", "active", "objection_lodged"})
 """The others: something may still happen to the record."""
 

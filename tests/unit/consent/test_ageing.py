@@ -1,11 +1,15 @@
 """The clock ends what it must end, once, and nothing else."""
 
+import pytest
+
 from consent.ageing import Ageing
+from consent.errors import AuthorisationExists
 from consent.states import KEPT_MS, LAPSE_MS, By
 
 from .conftest import AGENT, DAY, NOW, PERSON, asked
 
 DPO = By(kind="dpo", channel="page", actor="cd" * 16)
+AUTHORITY = By(kind="authority", channel="letter")
 
 
 async def state(side, id_, subject):
@@ -56,6 +60,29 @@ async def test_what_was_asked_and_never_answered_goes_after_four_years_too(side)
     gone = await side.authorisations.get(id_, subject=subject)
     assert (gone.state, gone.requested) == ("tombstoned", frozenset())
     assert "details" not in gone.record
+
+
+@pytest.mark.parametrize("end", ["upheld", "revoked", "expired"])
+async def test_what_barred_a_line_bars_it_when_its_content_is_gone(side, end):
+    """GDPR 21: an objection that was right, or an order, holds until the person decides otherwise; an end does not."""
+    subject, life = await side.lea(), side.authorisations
+    line = {"basis": "public_task", "recipient": "dept-brume", "purpose": "orientation.rsa"}
+    id_ = await request(side, subject, **line, valid_until=NOW + DAY)
+    if end == "upheld":
+        await life.object_to(id_, subject=subject, by=PERSON, now=NOW)
+        await life.uphold(id_, subject=subject, by=DPO, now=NOW)
+    elif end == "revoked":
+        await life.revoke(id_, subject=subject, reference="SAN-2026-012", by=AUTHORITY, now=NOW)
+    await turn(side, NOW + DAY)
+    assert await state(side, id_, subject) == end
+    assert await turn(side, NOW + DAY + KEPT_MS) == 1
+    assert await state(side, id_, subject) == "tombstoned"
+    again = life.request(subject, asked(**line), by=AGENT, now=side.clock.now)
+    if end == "expired":
+        assert (await again).record.state == "active"
+    else:
+        with pytest.raises(AuthorisationExists):
+            await again
 
 
 async def test_what_is_kept_for_a_dispute_stays(side):

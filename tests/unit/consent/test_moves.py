@@ -16,7 +16,7 @@ from consent import measures, moves
 from consent.errors import NotEntitled
 from consent.guards import use_key
 from consent.planning import Standing
-from consent.states import BASES, CHANNELS, KINDS, TERMINAL, TRANSITIONS, VALID, By, effective_state
+from consent.states import BARRING, BASES, CHANNELS, KINDS, TERMINAL, TRANSITIONS, VALID, By, effective_state
 from policies import catalogue, decision
 from policies.facts import Actor, Authorisation, Facts
 
@@ -134,11 +134,19 @@ def never_wider_than_given(basis, steps, rules):
             assert (each.after.valid_until or 0) <= (former.valid_until or 0), "for longer than was given"
 
 
+def what_was_stopped_stays_stopped(basis, steps, rules):
+    stopped = False
+    for each in walk(basis, steps, rules):
+        assert basis == "consent" or not (stopped and each.name == "activate"), "made active again by a partner"
+        stopped |= each.after.state in BARRING
+
+
 INVARIANTS = {
     invariant.__name__: invariant
     for invariant in (
         no_release_outside_a_valid_state, one_current_record, terminal_states_are_never_left, the_epoch_tells,
         every_transition_is_of_the_table, withdrawing_is_as_easy_as_giving, never_wider_than_given,
+        what_was_stopped_stays_stopped,
     )
 }  # fmt: skip
 
@@ -205,6 +213,11 @@ def _widening(t):
     return replace(move, values={**move.values, "fields": t.record.requested | {"rqth.valid"}})
 
 
+def _forgetting_what_it_ended(t):
+    move = RULES["tombstone"](t)
+    return replace(move, values={**move.values, "record": {**move.values["record"], "bars": False}})
+
+
 def _needing_a_paper(t):
     if t.by.evidence is None:
         raise NotEntitled("a form is needed")
@@ -236,6 +249,9 @@ BROKEN = {
     }),
     "withdrawing on paper only": ("withdrawing_is_as_easy_as_giving", {"withdraw": _needing_a_paper}),
     "no withdrawing while paused": ("withdrawing_is_as_easy_as_giving", {"withdraw": _not_when_paused}),
+    "a tombstone that forgets an objection": ("what_was_stopped_stays_stopped", {
+        "tombstone": _forgetting_what_it_ended,
+    }),
     "a wider amendment": ("never_wider_than_given", {"narrow": _widening}),
 }  # fmt: skip
 
