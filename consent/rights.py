@@ -4,7 +4,8 @@
 
 One calendar month from receipt, the same hour (Regulation 1182/71 would allow the end of that day; we take the earlier
 one); once, before it is over, two more, with a reason the person is told. Refuses a second open request of the same
-kind, so that asking again does not start the clock anew; a refusal without one of the reasons the law knows.
+kind, so that asking again does not start the clock anew; a refusal without one of the reasons the law knows; a
+restriction while its flag is not set (`restrictions.py`).
 What an answer does (erase, restrict, examine an objection) is its own part's; here it is asked for and told.
 """
 
@@ -20,9 +21,11 @@ from audit.canonical import Json
 from audit.journal import Draft, Journal
 from audit.retention import months_before
 from audit.store import Store
+from consent import restrictions
 from consent.errors import (
     ConsentError,
     Contended,
+    EpochChanged,
     ExtensionTooLate,
     RightClosed,
     RightInvalid,
@@ -33,11 +36,11 @@ from consent.guards import SubjectRef
 from consent.models import right as table
 from consent.models import subject as people
 from consent.recipients import last_corrections, lines_of, recipients_of
+from consent.restrictions import OPEN
 from consent.rights_law import EXTENSIONS, About, check, check_refusal
 from consent.states import By, words
 from consent.vault import SubjectId, SubjectKey, Vault
 
-_OPEN = ("received", "extended")
 _ATTEMPTS = 32
 _LISTED = 1_000
 
@@ -65,7 +68,7 @@ class RightsRequest:
     @property
     def open(self) -> bool:
         """Whether an answer is owed."""
-        return self.state in _OPEN
+        return self.state in OPEN
 
     @property
     def standing(self) -> bool:
@@ -123,7 +126,10 @@ class Rights:
     async def receive(
         self, subject: SubjectId, right: str, *, by: By, now: int, about: About | None = None
     ) -> RightsRequest:
-        """Start the clock. Raises `RightInvalid`, `RightPending`, `SubjectErased`."""
+        """Start the clock. Raises `RightInvalid`, `RightPending`, `SubjectErased`.
+
+        `EpochChanged` for a restriction whose flag is not set: set it, and register again.
+        """
         about = about or About()
         check(right, about)
         found = RightsRequest(
@@ -131,7 +137,7 @@ class Rights:
             fields=about.fields, source=about.source, authorisation=about.authorisation, received_at=now,
             due=months_after(now, 1), sent_at=None, extended=None, answered_at=None, ended_at=None, entry=0,
         )  # fmt: skip
-        same = (table.c.subject == subject) & (table.c.right == right) & table.c.state.in_(_OPEN)
+        same = (table.c.subject == subject) & (table.c.right == right) & table.c.state.in_(OPEN)
         same &= (table.c.fields == _text(about.fields)) & table.c.authorisation.is_not_distinct_from(
             about.authorisation
         )
@@ -140,6 +146,8 @@ class Rights:
         def change(connection: Connection, index: int) -> None:
             if connection.execute(sa.select(table.c.id).where(same)).first() is not None:
                 raise RightPending("the same request is open")
+            if right == restrictions.FLAG and not restrictions.is_set(connection, subject):
+                raise EpochChanged("not stopped, or no longer: another restriction was lifted meanwhile")
             connection.execute(sa.insert(table), {**row, "entry": index})
 
         members: dict[str, Json] = {
@@ -168,11 +176,11 @@ class Rights:
 
     async def open(self) -> tuple[RightsRequest, ...]:
         """Those an answer is owed to, the most urgent first."""
-        return await self._listed(table.c.state.in_(_OPEN))
+        return await self._listed(table.c.state.in_(OPEN))
 
     async def overdue(self, *, now: int) -> tuple[RightsRequest, ...]:
         """Those whose date has passed, for the DPO."""
-        return await self._listed(table.c.state.in_(_OPEN), table.c.due <= now)
+        return await self._listed(table.c.state.in_(OPEN), table.c.due <= now)
 
     async def sent(self, id_: str, *, now: int) -> RightsRequest:
         """Note that the source was asked to correct."""
@@ -224,7 +232,7 @@ class Rights:
     async def end(self, id_: str, *, now: int) -> RightsRequest:
         """Note that a restriction is over (its flag and reason are entries of their own)."""
         found = await self.get(id_)
-        if found.right != "restriction" or found.state != "answered":
+        if found.right != restrictions.FLAG or found.state != "answered":
             raise RightClosed("not a restriction in force")
         update = sa.update(table).where(table.c.id == id_, table.c.ended_at.is_(None)).values(ended_at=now)
         await self._store.write(lambda connection: connection.execute(update) and None)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from audit.canonical import Json
 from audit.journal import Appended, Draft, Journal
 from audit.store import Store
-from consent import links, models
+from consent import links, models, restrictions
 from consent.blind import BlindIndex
 from consent.errors import (
     ConsentError,
@@ -51,6 +51,10 @@ class LinkedPerson:
 
 class _Moved(ConsentError):  # noqa: N818  caught here
     """What was found before taking the lock is no longer so: look again."""
+
+
+class _Held(ConsentError):  # noqa: N818  caught here
+    """A restriction stands."""
 
 
 class People:
@@ -194,7 +198,7 @@ class People:
         actor: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """The situation is over."""
+        """The situation is over. A restriction stays, and nothing is written, while a request of theirs stands."""
         await self._flag(subject, flag, present=False, why=_why(org, actor, reason), now=now)
 
     async def _flag(self, subject: SubjectId, flag: str, *, present: bool, why: Mapping[str, Json], now: int) -> None:
@@ -205,6 +209,8 @@ class People:
                 return await self._flag_once(subject, flag, present=present, why=why, now=now)
             except EpochChanged:
                 continue
+            except _Held:
+                return None
         raise Contended("this person keeps changing: ask again")
 
     async def _flag_once(
@@ -222,6 +228,8 @@ class People:
         update = sa.update(people).where(people.c.id == subject).values(flags=" ".join(sorted(flags)))
 
         def change(connection: Connection, _index: int) -> None:
+            if flag == restrictions.FLAG and not present and restrictions.stands(connection, subject):
+                raise _Held("another request still holds it")
             connection.execute(update)
 
         members = {"flag": flag, "set": present, "epoch": row.epoch + 1, **why}

@@ -1,6 +1,7 @@
 """What people ask under GDPR 15 to 21, as those who answer carry it out: the register, and what each answer does.
 
-A restriction and an objection take effect before they are registered: whatever fails afterwards, nothing leaves.
+A restriction and an objection take effect before they are registered: whatever fails afterwards, nothing leaves. A
+restriction is registered only where it has taken effect, and exchanges open only when none stands.
 Repeating a step that was interrupted finishes it. Refuses to call done what is not: an erasure that was not executed.
 """
 
@@ -13,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from consent.errors import RightInvalid, StateConflict
+from consent.errors import Contended, EpochChanged, PersonUnknown, RightInvalid, StateConflict
 from consent.models import subject as people
+from consent.restrictions import FLAG
 from consent.rights import RightsRequest
 from consent.rights_law import About, check, check_refusal
 from consent.states import By
@@ -26,8 +28,8 @@ from gateway.settings import Settings
 LIFTS = frozenset({"accuracy_checked", "ground_gone", "person_asked"})
 """Why a restriction is over."""
 
-_FLAG = "restriction"
 _LODGED = "objection_lodged"
+_ATTEMPTS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +47,22 @@ async def receive(
     """Register; a restriction or an objection stops what it is about first."""
     about = about or About()
     check(right, about)
-    if right == "restriction":
-        await services.people.set_flag(subject, _FLAG, now=now, actor=by.actor, reason=about.reason)
+    if right == FLAG:
+        return await _restrict(services, subject, by=by, now=now, about=about)
     if about.authorisation is not None:
         record = await services.authorisations.get(about.authorisation, subject=subject)
         with suppress(StateConflict):  # lodged already, ended, or the law leaves no such right: the answer says so
             await services.authorisations.object_to(record.id, subject=subject, by=by, now=now)
     return await services.rights.receive(subject, right, by=by, now=now, about=about)
+
+
+async def _restrict(services: Services, subject: SubjectId, *, by: By, now: int, about: About) -> RightsRequest:
+    """Stop, then register; once more where another restriction was lifted in between."""
+    for _ in range(_ATTEMPTS):
+        await services.people.set_flag(subject, FLAG, now=now, actor=by.actor, reason=about.reason)
+        with suppress(EpochChanged):
+            return await services.rights.receive(subject, FLAG, by=by, now=now, about=about)
+    raise Contended("this person keeps changing: ask again")
 
 
 async def answer(services: Services, id_: str, *, now: int) -> RightsRequest:
@@ -71,30 +82,35 @@ async def refuse(
     """Refuse. A restriction ends with it; an objection that stopped something is set aside by two, with grounds."""
     found = await services.rights.get(id_)
     check_refusal(found.right, reason)
+    if _refused(found):
+        return await _free(services, found, reason="request_refused", now=now)
     if found.open and found.authorisation is not None and await _state(services, found) == _LODGED:
         if grounds is None:
             raise RightInvalid("an objection is set aside with its grounds, by the controller and its DPO")
         await _set_aside(services, found, found.authorisation, grounds=grounds, now=now)
     done = await services.rights.refuse(id_, reason=reason, now=now)
-    if found.right == "restriction":
-        await _free(services, done, reason="request_refused", now=now)
-    return done
+    return await _free(services, done, reason="request_refused", now=now) if done.right == FLAG else done
 
 
 async def lift(services: Services, id_: str, *, reason: str, now: int) -> RightsRequest:
     """End a restriction; the person was told before (GDPR 18-3)."""
     if reason not in LIFTS:
         raise RightInvalid(f"lifted for one of: {', '.join(sorted(LIFTS))}")
-    done = await services.rights.end(id_, now=now)
-    await _free(services, done, reason=reason, now=now)
-    return done
+    found = await services.rights.get(id_)
+    done = found if _refused(found) else await services.rights.end(id_, now=now)
+    return await _free(services, done, reason=reason, now=now)
 
 
-async def _free(services: Services, done: RightsRequest, *, reason: str, now: int) -> None:
+def _refused(found: RightsRequest) -> bool:
+    """A restriction that was refused: what was interrupted before exchanges opened is still to be done."""
+    return found.right == FLAG and found.state == "refused"
+
+
+async def _free(services: Services, done: RightsRequest, *, reason: str, now: int) -> RightsRequest:
     """Unless another restriction of the same person stands."""
-    others = await services.rights.of(done.subject)
-    if not any(each.right == _FLAG and each.standing for each in others):
-        await services.people.clear_flag(done.subject, _FLAG, now=now, reason=reason)
+    with suppress(PersonUnknown):  # erased: nothing leaves any more
+        await services.people.clear_flag(done.subject, FLAG, now=now, reason=reason)
+    return done
 
 
 async def _set_aside(

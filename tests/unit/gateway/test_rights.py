@@ -1,6 +1,8 @@
 """Rights carried out over a whole gateway: what stops at once, what is told, what is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from connectors import sandbox
 from consent.errors import RightClosed, RightInvalid
 from consent.rights_law import About
 from consent.states import By
+from consent.wiping import wipe
 from gateway import rights
 from gateway.rights import Grounds
 from gateway.signals.models import delivery, endpoint
@@ -106,6 +109,98 @@ async def test_a_restriction_stands_as_long_as_one_of_its_requests(gateway: Bed)
     assert (await ask(gateway, case)).status_code == 403
     await rights.lift(services, first.id, reason="ground_gone", now=now())
     assert (await ask(gateway, case)).status_code == 200
+
+
+async def restricted(gateway: Bed, subject: Any) -> str:
+    """A restriction that was granted; gives its id."""
+    services, now = gateway.services, gateway.services.clock()
+    about = About(reason="unlawful")
+    asked = await rights.receive(services, subject, "restriction", by=COUNTER, now=now, about=about)
+    return (await rights.answer(services, asked.id, now=now)).id
+
+
+async def test_one_lifted_while_another_is_asked_for_leaves_the_other(
+    gateway: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule: the flag goes between stopping and registering the second one: it is set again before that one stands."""
+    services, now = gateway.services, gateway.services.clock
+    subject, case, _ = await known(gateway, "ml-brume", "support.youth")
+    first = await restricted(gateway, subject)
+    register, lifted = services.rights.receive, []
+
+    async def late(*given: Any, **named: Any) -> Any:
+        if not lifted:
+            lifted.append(await rights.lift(services, first, reason="ground_gone", now=now()))
+        return await register(*given, **named)
+
+    monkeypatch.setattr(services.rights, "receive", late)
+    about = About(reason="accuracy_contested")
+    second = await rights.receive(services, subject, "restriction", by=COUNTER, now=now(), about=about)
+    assert ([each.standing for each in lifted], second.standing) == ([False], True)
+    assert (await ask(gateway, case)).status_code == 403
+    flagged = [each for each in await gateway.journal() if each["type"] == "subject.flagged"]
+    assert [(each["set"], each["reason"]) for each in flagged] == [
+        (True, "unlawful"), (False, "ground_gone"), (True, "accuracy_contested"),
+    ]  # fmt: skip
+    await rights.refuse(services, second.id, reason="no_ground", now=now())
+    assert (await ask(gateway, case)).status_code == 200
+
+
+async def test_whatever_is_lifted_and_asked_for_at_once_the_flag_says_what_stands(gateway: Bed) -> None:
+    """Rule: at the end of any order of the two, exchanges are open exactly when nothing restricts."""
+    services, now = gateway.services, gateway.services.clock
+    subject, case, _ = await known(gateway, "ml-brume", "support.youth")
+    for _ in range(6):
+        first = await restricted(gateway, subject)
+        _, second = await asyncio.gather(
+            rights.lift(services, first, reason="ground_gone", now=now()),
+            rights.receive(services, subject, "restriction", by=COUNTER, now=now(), about=About(reason="unlawful")),
+        )
+        assert (await ask(gateway, case)).status_code == 403
+        await rights.refuse(services, second.id, reason="no_ground", now=now())
+        assert (await ask(gateway, case)).status_code == 200
+
+
+@pytest.mark.parametrize("step", ["refuse", "lift"])
+async def test_what_was_interrupted_before_exchanges_opened_is_finished_by_repeating_it(
+    gateway: Bed, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Rule: a wrong stop delays an income: a process killed between the answer and the flag closes nobody for ever."""
+    services, now = gateway.services, gateway.services.clock
+    subject, case, _ = await known(gateway, "ml-brume", "support.youth")
+
+    async def killed(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    for begun in ("refuse", "lift"):
+        about = About(reason="unlawful")
+        asked = await rights.receive(services, subject, "restriction", by=COUNTER, now=now(), about=about)
+        if begun == "lift":
+            await rights.answer(services, asked.id, now=now())
+        end = {
+            "refuse": partial(rights.refuse, services, asked.id, reason="no_ground", now=now()),
+            "lift": partial(rights.lift, services, asked.id, reason="ground_gone", now=now()),
+        }
+        with monkeypatch.context() as patched:
+            patched.setattr(services.people, "clear_flag", killed)
+            with pytest.raises(asyncio.CancelledError):
+                await end[begun]()
+        assert (await ask(gateway, case)).status_code == 403
+        await end[step if begun == "refuse" else "lift"]()
+        assert (await ask(gateway, case)).status_code == 200
+        await end[begun]()
+        assert (await services.rights.get(asked.id)).standing is False
+
+
+async def test_a_restriction_of_somebody_erased_meanwhile_is_answered(gateway: Bed) -> None:
+    """Rule: there is no flag to take away any more, and the answer is owed all the same."""
+    services, now = gateway.services, gateway.services.clock()
+    subject, _, _ = await known(gateway, "ml-brume", "support.youth")
+    about = About(reason="unlawful")
+    asked = await rights.receive(services, subject, "restriction", by=COUNTER, now=now, about=about)
+    key = await services.vault.open(subject)
+    await services.store.write(lambda connection: wipe(connection, subject, key, now=now))
+    assert (await rights.refuse(services, asked.id, reason="no_ground", now=now)).state == "refused"
 
 
 async def test_an_objection_stops_at_once_and_is_upheld_or_set_aside_by_two(gateway: Bed, tmp_path: Path) -> None:
