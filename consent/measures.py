@@ -6,7 +6,7 @@ anybody lifts a pause they did not make, and that an objection is set aside by o
 
 from typing import Any
 
-from consent.clocks import month_after
+from consent.clocks import months_after
 from consent.errors import NotEntitled, ReasonUnknown, StateConflict, WiderThanGiven
 from consent.planning import Move, entitled, listed, movable, plan
 from consent.states import BARRING, KEPT_MS, By, Record
@@ -76,7 +76,7 @@ def object_to(record: Record, *, by: By, now: int) -> Move:
     movable("object_to", record, by=by, now=now, stored=True)
     if not objectable(record):
         raise StateConflict("the law this rests on leaves no right to object")
-    due = month_after(now)
+    due = months_after(now, 1)
     return plan("object_to", values={"due": due}, members={"due": due})
 
 

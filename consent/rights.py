@@ -2,10 +2,10 @@
 
     received ─► extended ─► answered | refused          overdue: open, and its date has passed
 
-One calendar month from receipt, the same hour (Regulation 1182/71 would allow the end of that day; we take the earlier
-one); once, before it is over, two more, with a reason the person is told. Refuses a second open request of the same
-kind, so that asking again does not start the clock anew; a refusal without one of the reasons the law knows; a
-restriction while its flag is not set (`restrictions.py`).
+One month from receipt, on the calendar of Paris, the same hour (Regulation 1182/71 would allow the end of that day; we
+take the earlier one); once, before it is over, two more, with a reason the person is told. Refuses a second open
+request of the same kind, so that asking again does not start the clock anew; a refusal without one of the reasons the
+law knows; a restriction while its flag is not set (`restrictions.py`).
 What an answer does (erase, restrict, examine an objection) is its own part's; here it is asked for and told.
 """
 
@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from audit.canonical import Json
 from audit.journal import Draft, Journal
-from audit.retention import months_before
 from audit.store import Store
 from consent import restrictions
+from consent.clocks import months_after
 from consent.errors import (
     ConsentError,
     Contended,
@@ -294,11 +294,6 @@ class Rights:
         query = sa.select(table).where(*where).order_by(table.c.due, table.c.received_at, table.c.id).limit(_LISTED)
         rows = await self._store.read(lambda connection: connection.execute(query).mappings().all())
         return tuple(RightsRequest(**{**row, "fields": words(row["fields"])}) for row in rows)
-
-
-def months_after(received: int, months: int) -> int:
-    """The same day and hour so many calendar months later; the last day of a shorter month."""
-    return months_before(received, -months)
 
 
 def _informed(connection: Connection, found: RightsRequest, key: SubjectKey) -> tuple[int, tuple[str, ...]]:

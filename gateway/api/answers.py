@@ -1,6 +1,6 @@
 """What a professional notes on a person's behalf: answers, the codes that confirm them, withdrawals."""
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from consent.clocks import midnight
 from gateway.answer import instant
 from gateway.answers import Done, Noted, Seen, answer, record_mandate, send_code, withdraw
 from gateway.api.requests import Body, Person, parse, read_body
@@ -166,8 +167,9 @@ async def _witness(request: Request, now: int) -> Caller | None:
 
 
 def _midnight(day: str) -> int:
+    """When this day begins where the document was read."""
     try:
-        return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+        return midnight(date.fromisoformat(day))
     except ValueError:
         raise Refusal("malformed_request", errors=[{"pointer": "/until", "reason": "no_such_day"}]) from None
 

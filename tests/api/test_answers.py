@@ -1,7 +1,7 @@
 """Asking a person: the link, the partner's four words, and what a professional may note on a person's behalf."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +397,18 @@ async def test_a_representative_answers_under_a_mandate_somebody_checked(each_wo
     assert refused.status_code == 200, refused.text
     entry = receipts.verify(refused.json()["receipt"], each_world.bed.services.keys.receipt.vkey)
     assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made.json()["id"])
+
+
+async def test_a_mandate_ends_at_midnight_in_paris(world: World) -> None:
+    """Rule: the first day without force begins where the document was read, not an hour or two later."""
+    for day, begins in ((first_of(1), "23:00:00"), (first_of(7), "22:00:00")):
+        made = (await mandate(world, await world.known(), capacity="guardian", until=day.isoformat())).json()
+        assert made["until"].startswith(f"{day - timedelta(days=1)}T{begins}")
+
+
+def first_of(month: int) -> date:
+    """The first day of a month of next year."""
+    return date(datetime.now(UTC).year + 1, month, 1)
 
 
 async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) -> None:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.journal import Draft
+from consent.clocks import months_after
 from consent.errors import (
     Contended,
     ExtensionTooLate,
@@ -19,7 +20,7 @@ from consent.errors import (
 )
 from consent.guards import SubjectRef
 from consent.recipients import entries_of, last_corrections, recipients_of
-from consent.rights import Correction, Rights, months_after
+from consent.rights import Correction, Rights
 from consent.rights_law import REFUSALS, RIGHTS, About
 from consent.wiping import wipe
 from tests.unit.consent.conftest import AGENT, DAY, NOW, PERSON, Side
