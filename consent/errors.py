@@ -42,6 +42,7 @@ ConsentError
 ├── ContactInvalid           an address of a contact has not the right form; says which way, never the address
 ├── MessageNotSent           the message was surely not sent
 ├── MandateRefused           no mandate of this holder for this person, purpose and moment
+│   └── OfAge                the person is an adult: no parent acts for them
 ├── AssistanceIncomplete     what an assisted answer rests on is missing
 ├── TermsUnknown             asked under a catalogue whose terms were not kept: a new request is needed
 ├── NothingGiven             nothing was given under this authorisation: there is no receipt
@@ -321,6 +322,14 @@ class MandateRefused(ConsentError):  # noqa: N818
     """No mandate of this holder covers this person, purpose and moment: one answer for all."""
 
     code = "mandate_refused"
+
+
+class OfAge(MandateRefused):
+    """The person is of age: whoever acts for them does it as something else than a parent."""
+
+    def __init__(self) -> None:
+        super().__init__("this person is of age: no parent acts for them")
+        self.members = {"reasons": ["of_age"]}
 
 
 class AssistanceIncomplete(ConsentError):  # noqa: N818

@@ -1,9 +1,10 @@
 """Who may act for somebody else: parents, guardians, curators, aidants, each under a dated mandate somebody checked.
 
 Answers for: a mandate is looked at again at each act, against holder, person, purpose and clock. What a parent gives
-ends with the mandate, which ends at majority: the date of birth itself is never here, and no job is needed for the
-end to hold; `settle` then writes down what it invalidated. Refuses a mandate without an end; a curator who acts
-without the person (French civil code, art. 467); and to tell which of its conditions a mandate fails.
+ends with the mandate, which ends at majority, at the latest where a partner declared the date of birth: the date itself
+is never here, and no job is needed for the end to hold; `settle` then writes down what it invalidated. Refuses a
+mandate without an end; a parent's for an adult; a curator who acts without the person (French civil code, art. 467);
+and to tell which of its conditions a mandate fails.
 """
 
 import secrets
@@ -18,12 +19,13 @@ from sqlalchemy import Connection
 from audit.canonical import Json
 from audit.store import Store
 from consent.entries import Entries
-from consent.errors import ConsentError, MandateRefused, NotEntitled, StateConflict
+from consent.errors import ConsentError, MandateRefused, NotEntitled, OfAge, StateConflict
+from consent.majority import majority
 from consent.models import authorisation
 from consent.models import mandate as table
 from consent.records import Authorisations
 from consent.states import By, Mandate
-from consent.vault import SubjectId
+from consent.vault import SubjectId, Vault
 
 PARENT, GUARDIAN, CURATOR, AIDANT = "parent", "guardian", "curator", "aidant"
 CAPACITIES = frozenset({PARENT, GUARDIAN, CURATOR, AIDANT})
@@ -68,8 +70,9 @@ class Held:
 class Mandates:
     """The mandates of a consortium."""
 
-    def __init__(self, *, store: Store, entries: Entries, authorisations: Authorisations) -> None:
+    def __init__(self, *, store: Store, entries: Entries, vault: Vault, authorisations: Authorisations) -> None:
         self._store = store
+        self._vault = vault
         self._entries = entries
         self._authorisations = authorisations
 
@@ -78,8 +81,9 @@ class Mandates:
         _entitled(by)
         if seen.capacity not in CAPACITIES or not now < seen.until <= now + LONGEST_MS[seen.capacity]:
             raise MandateRefused("a mandate has a known capacity, and an end within what the law allows")
+        until = await self._bounded(subject, seen, now=now)
         made = Mandate(
-            id=secrets.token_hex(16), capacity=seen.capacity, valid_from=now, valid_until=seen.until, checked_at=now
+            id=secrets.token_hex(16), capacity=seen.capacity, valid_from=now, valid_until=until, checked_at=now
         )
         row = {
             "id": made.id,
@@ -90,7 +94,7 @@ class Mandates:
             "purposes": " ".join(sorted(seen.purposes)),
             "checked_at": now,
             "valid_from": now,
-            "until": seen.until,
+            "until": until,
         }
 
         def change(connection: Connection, index: int) -> None:
@@ -100,11 +104,18 @@ class Mandates:
             "mandate": made.id,
             "capacity": seen.capacity,
             "digest": seen.digest,
-            "until": seen.until,
+            "until": until,
             "purposes": sorted(seen.purposes),
         }
         await self._entries.append("mandate.recorded", subject, {**members, **_by(by)}, change, now=now)
         return made
+
+    async def _bounded(self, subject: SubjectId, seen: Checked, *, now: int) -> int:
+        """A parent's ends at majority, whatever the document was taken to say."""
+        adult = await majority(self._store, self._vault, subject) if seen.capacity == PARENT else None
+        if adult is not None and adult <= now:
+            raise OfAge
+        return seen.until if adult is None else min(seen.until, adult)
 
     async def of(self, subject: SubjectId, *, now: int) -> tuple[Mandate, ...]:
         """Those in force for a person, the newest first: who may act for them, as far as a mandate says it."""

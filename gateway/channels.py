@@ -83,7 +83,7 @@ def open_channels(
     entries = Entries(store=store, journal=journal, vault=vault)
     contacts = Contacts(store=store, entries=entries, vault=vault, blind=blind)
     codes = Codes(store=store, contacts=contacts, messenger=carrier, secret=keys.links)
-    mandates = Mandates(store=store, entries=entries, authorisations=authorisations)
+    mandates = Mandates(store=store, entries=entries, vault=vault, authorisations=authorisations)
     return Channels(
         people_url=settings.people_url or settings.public_url,
         authorisations=authorisations,

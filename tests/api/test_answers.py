@@ -399,6 +399,24 @@ async def test_a_representative_answers_under_a_mandate_somebody_checked(each_wo
     assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made.json()["id"])
 
 
+async def minor(world: World, born: int) -> str:
+    """The pseudonym of somebody born that year."""
+    pivot = {**world.bed.people["lucas-perrin"].pivot, "birth_date": f"{born}-06-15"}
+    body = {"reference": f"born-{born}", "identifiers": {"pivot": pivot}}
+    return (await world.bed.post("/v1/subjects", body, world.tokens[ML])).json()["pseudonym"]
+
+
+async def test_a_parents_mandate_ends_at_majority_and_is_refused_for_an_adult(world: World) -> None:
+    """Rule: where a date of birth was declared, what is typed cannot go beyond; the reason is a code."""
+    year = datetime.now(UTC).year
+    far = {"capacity": "parent", "until": f"{year + 17}-01-01"}
+    made = await mandate(world, await minor(world, year - 14), **far)
+    assert made.json()["until"].startswith(f"{year + 4}-06-14T22:00:00"), made.text
+    refused = await mandate(world, await minor(world, year - 20), **far)
+    check_problem(refused, 403, "mandate_refused")
+    assert refused.json()["reasons"] == ["of_age"]
+
+
 async def test_a_mandate_ends_at_midnight_in_paris(world: World) -> None:
     """Rule: the first day without force begins where the document was read, not an hour or two later."""
     for day, begins in ((first_of(1), "23:00:00"), (first_of(7), "22:00:00")):
@@ -432,7 +450,7 @@ async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) ->
 
 async def test_a_representative_at_the_counter_needs_the_person_no_more_than_the_law_does(world: World) -> None:
     """A parent comes alone."""
-    pseudonym = await world.known()
+    pseudonym = await minor(world, date.today().year - 15)  # noqa: DTZ011  a year, not a moment
     parent = (await mandate(world, pseudonym, capacity="parent")).json()["id"]
     id_ = (await asked(world, pseudonym))["id"]
     body = {"answer": "yes", "channel": "counter", "fields": FIELDS, "mandate": parent}

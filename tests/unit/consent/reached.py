@@ -50,7 +50,7 @@ class Reached:
         self.contacts = Contacts(store=side.store, entries=entries, vault=side.vault, blind=BlindIndex(b"b" * 32))
         self.codes = Codes(store=side.store, contacts=self.contacts, messenger=self.provider, secret=SECRET)
         self.invitations = Invitations(**common, codes=self.codes, secret=SECRET)
-        self.mandates = Mandates(**common, entries=entries)
+        self.mandates = Mandates(**common, entries=entries, vault=side.vault)
         self.assistance = Assistance(**common, mandates=self.mandates, delay_ms=delay_ms)
         self.reminders = Reminders(**common, contacts=self.contacts, messenger=self.provider)
 

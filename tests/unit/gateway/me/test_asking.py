@@ -155,7 +155,7 @@ async def test_as_whom_a_visitor_acts(life: Life) -> None:
         await acting(life.services, helper, purpose=YOUTH, now=life.now)
 
 
-@pytest.mark.parametrize("capacity", ["curator", "guardian", "parent"])
+@pytest.mark.parametrize("capacity", ["curator", "guardian"])
 async def test_what_a_judge_or_the_law_gave_is_not_the_persons_to_end(life: Life, capacity: str) -> None:
     """Rule: only an aidant's mandate rests on the person's own choice; nobody else ends one from a page."""
     await life.known("ml-brume")

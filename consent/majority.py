@@ -1,0 +1,39 @@
+"""When somebody comes of age (French civil code, art. 388 and 414), from the date of birth their partners declared.
+
+The date is opened for this alone, with the person's key, and goes nowhere else. Refuses to guess: unknown when nobody
+declared it, or two partners did differently; the latest day it can be where day or month are not known.
+"""
+
+from calendar import monthrange
+from datetime import date
+
+import orjson
+import sqlalchemy as sa
+
+from audit.store import Store
+from consent.clocks import midnight
+from consent.models import subject as people
+from consent.vault import SubjectId, Vault, place
+
+_YEARS = 18
+
+
+async def majority(store: Store, vault: Vault, subject: SubjectId) -> int | None:
+    """The midnight at which this person comes of age, None when it is not known."""
+    query = sa.select(people.c.identifiers).where(people.c.id == subject)
+    sealed = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+    if sealed is None:
+        return None
+    key = await vault.open(subject)
+    opened = orjson.loads(key.unseal(sealed, place("consent_subject", "identifiers", subject)))
+    return midnight(of_age(orjson.loads(opened["pivot"])["birth_date"])) if "pivot" in opened else None
+
+
+def of_age(born: str) -> date:
+    """The first day of majority; `born` as the pivot identity writes it, 00 for what is not known."""
+    year, month, day = (int(part) for part in born.split("-"))
+    month = month or 12
+    day = day or monthrange(year, month)[1]
+    if day > monthrange(year + _YEARS, month)[1]:  # born on 29 February
+        return date(year + _YEARS, 3, 1)
+    return date(year + _YEARS, month, day)
