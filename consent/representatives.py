@@ -127,7 +127,8 @@ class Mandates:
     async def end(self, id_: str, *, subject: SubjectId, by: By, now: int) -> None:
         """Over from now on; raises `MandateRefused` when it was.
 
-        The person ends what rests on their own choice, an aidant's; what a judge or the law gave, a professional ends.
+        The person ends what rests on their own choice, an aidant's; what a judge or the law gave, a professional ends:
+        what was given under it ends then too, at once or by `settle`.
         """
         if by.kind != "subject":
             _entitled(by)
@@ -141,6 +142,7 @@ class Mandates:
                 raise MandateRefused("no such mandate in force")
 
         await self._entries.append("mandate.ended", subject, {"mandate": id_, **_by(by)}, change, now=now)
+        await self._settle_these(table.c.id == id_, now=now)
 
     async def check(
         self, id_: str, *, subject: SubjectId, holder: str | None, purpose: str, present: bool, now: int
@@ -176,27 +178,33 @@ class Mandates:
         return await self._store.read(lambda connection: in_force(connection, id_, holder=holder, now=now))
 
     async def settle(self, *, now: int) -> int:
-        """Invalidate what parents gave for those who have come of age; gives how many mandates are settled.
+        """Invalidate what was given under mandates that are over; gives how many mandates are settled.
 
-        The authorisations ended by themselves at that date: this writes it down and tells those concerned. Running on
+        What parents gave for those who have come of age ended by itself at that date: this writes it down and tells
+        those concerned. A mandate that a judge or the law gave and somebody ended takes what it gave along. Running on
         several processes at once does it once: each step is refused where it was done.
         """
-        over = (table.c.capacity == PARENT, table.c.settled_at.is_(None), table.c.until <= now)
-        query = sa.select(table.c.id, table.c.subject).where(*over).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
+        return await self._settle_these(sa.true(), now=now)
+
+    async def _settle_these(self, which: sa.ColumnElement[bool], *, now: int) -> int:
+        of_age = (table.c.capacity == PARENT) & (table.c.until <= now)
+        lost = (table.c.capacity != AIDANT) & table.c.ended_at.is_not(None)
+        over = (which, table.c.settled_at.is_(None), of_age | lost)
+        columns = sa.select(table.c.id, table.c.subject, table.c.ended_at)
+        query = columns.where(*over).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
         due = await self._store.read(lambda connection: connection.execute(query).all())
         settled = 0
         for row in due:
             with suppress(ConsentError):  # looked at again; nobody else waits for it
-                await self._settle(row.id, row.subject, now=now)
+                reason = "majority_reached" if row.ended_at is None else "capacity_lost"
+                await self._settle(row.id, row.subject, reason=reason, now=now)
                 settled += 1
         return settled
 
-    async def _settle(self, mandate: str, subject: SubjectId, *, now: int) -> None:
+    async def _settle(self, mandate: str, subject: SubjectId, *, reason: str, now: int) -> None:
         for id_ in await self._given_under(subject, mandate):
             with suppress(StateConflict):  # withdrawn, ended or invalidated before
-                await self._authorisations.invalidate(
-                    id_, subject=subject, reason="majority_reached", by=_CLOCK, now=now
-                )
+                await self._authorisations.invalidate(id_, subject=subject, reason=reason, by=_CLOCK, now=now)
         done = sa.update(table).where(table.c.id == mandate).values(settled_at=now)
         await self._store.write(lambda connection: connection.execute(done) and None)
 

@@ -1,4 +1,4 @@
-"""`passerelle authorisation …`: a person's authorisations in a file of theirs, and receipts checked offline."""
+"""`passerelle authorisation …`: a person's file, receipts checked offline, what a DPO or a controller does to one."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,10 @@ import typer
 
 from gateway.commands import fail, run, settings
 
-authorisation = typer.Typer(no_args_is_help=True, help="Authorisations: a person's file, receipts.")
+authorisation = typer.Typer(no_args_is_help=True, help="Authorisations: a person's file, receipts, measures.")
+
+Id = Annotated[str, typer.Argument(help="Id of the authorisation.")]
+Dpo = Annotated[str, typer.Option(help="Who acts, as data protection officer of the recipient.")]
 
 
 @authorisation.command("export")
@@ -94,3 +97,56 @@ def authorisation_invalidate(
     typer.echo(f"{count} authorisations")
     if not yes:
         typer.echo("Nothing was ended: add --yes.", err=True)
+
+
+@authorisation.command("pause")
+def authorisation_pause(
+    id_: Id, dpo: Dpo, reason: Annotated[str, typer.Option(help="accuracy_disputed, complaint, incident or inquiry.")]
+) -> None:
+    """Stop one at once, as the DPO, until resumed by the DPO."""
+    from consent.states import REASONS
+
+    if reason not in REASONS["pause"]:
+        fail(f"a reason among {', '.join(sorted(REASONS['pause']))}", status=2)
+    _measure(id_, "pause", kind="dpo", who=dpo, reason=reason)
+
+
+@authorisation.command("resume")
+def authorisation_resume(id_: Id, dpo: Dpo) -> None:
+    """Let one go on that the DPO paused; the person's own pause stays."""
+    _measure(id_, "resume", kind="dpo", who=dpo)
+
+
+@authorisation.command("revoke")
+def authorisation_revoke(
+    id_: Id,
+    reference: Annotated[str, typer.Option(help="Of the decision or order, e.g. SAN-2026-012.")],
+    controller: Annotated[str | None, typer.Option(help="Who decides, for the controller.")] = None,
+    authority: Annotated[str | None, typer.Option(help="The authority whose order it is, e.g. cnil.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: it cannot be taken back.")] = False,
+) -> None:
+    """End one by the controller's decision or an authority's order. On a public task it is closed for good."""
+    if (controller is None) == (authority is None):
+        fail("one of --controller and --authority", status=2)
+    if not yes:
+        fail("Nothing was ended: add --yes.")
+    kind = "controller" if authority is None else "authority"
+    _measure(id_, "revoke", kind=kind, who=controller or authority or "", reference=reference)
+
+
+@authorisation.command("hold")
+def authorisation_hold(id_: Id, dpo: Dpo) -> None:
+    """Keep the content of an ended one for a dispute, however old."""
+    _measure(id_, "hold", kind="dpo", who=dpo)
+
+
+@authorisation.command("free")
+def authorisation_free(id_: Id, dpo: Dpo) -> None:
+    """The dispute is over: the content goes when the others' does."""
+    _measure(id_, "free", kind="dpo", who=dpo)
+
+
+def _measure(id_: str, what: str, *, kind: str, who: str, **why: str) -> None:
+    from gateway.measures import measure
+
+    typer.echo(f"{id_} {run(measure(settings(), id_, what, kind=kind, who=who, **why))}")

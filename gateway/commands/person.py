@@ -1,5 +1,6 @@
 """`passerelle person …`: what an operator does on a person's behalf."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from gateway.commands import fail, run, settings
 
 person = typer.Typer(no_args_is_help=True, help="On a person's behalf.")
+mandate = typer.Typer(no_args_is_help=True, help="Who may act for a person: parents, guardians, curators, aidants.")
+person.add_typer(mandate, name="mandate")
 
 
 @person.command("proof")
@@ -73,3 +76,30 @@ def person_check(
             typer.echo(line)
     if not all(each.ok for each in reports):
         fail("this archive does not hold")
+
+
+@mandate.command("list")
+def mandate_list(
+    partner: Annotated[str, typer.Option(help="Id of the partner that knows the person.")],
+    reference: Annotated[str, typer.Option(help="The partner's own reference of the person.")],
+) -> None:
+    """List the mandates in force: id, capacity, first day without force."""
+    from consent.clocks import PARIS
+    from gateway.measures import mandates
+
+    for each in run(mandates(settings(), partner=partner, reference=reference)):
+        typer.echo(f"{each.id} {each.capacity} {datetime.fromtimestamp(each.valid_until / 1000, PARIS):%Y-%m-%d}")
+
+
+@mandate.command("end")
+def mandate_end(
+    id_: Annotated[str, typer.Argument(help="Id of the mandate.")],
+    partner: Annotated[str, typer.Option(help="Id of the partner that knows the person.")],
+    reference: Annotated[str, typer.Option(help="The partner's own reference of the person.")],
+    by: Annotated[str, typer.Option(help="Who saw that it is over.")],
+) -> None:
+    """End a mandate before its date. What a parent, guardian or curator gave under it ends too (capacity_lost)."""
+    from gateway.measures import end_mandate
+
+    run(end_mandate(settings(), id_, partner=partner, reference=reference, who=by))
+    typer.echo(f"{id_} is over.", err=True)

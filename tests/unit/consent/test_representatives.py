@@ -291,6 +291,35 @@ async def test_the_table_of_mandates_holds_no_name_and_no_date_of_birth(side):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("capacity", ["parent", "guardian", "curator"])
+async def test_what_was_given_under_a_capacity_that_is_lost_ends_with_it(side, capacity):
+    """A judge's or the law's mandate ended before its date: at once, written down with why, and once."""
+    reached = Reached(side)
+    subject = await child(side)
+    made = await reached.mandates.record(subject, seen(capacity=capacity), by=AGENT, now=NOW)
+    id_ = await given_by(reached, subject, made)
+    await reached.mandates.end(made.id, subject=subject, by=OPERATOR, now=NOW)
+    assert await reached.state(subject, id_) == "invalidated"
+    ended, invalidated = (await side.entries())[-2:]
+    assert (ended["type"], ended["by"]) == ("mandate.ended", "operator")
+    assert (invalidated["reason"], invalidated["by"]) == ("capacity_lost", "policy")
+    assert await reached.mandates.settle(now=NOW) == 0
+
+
+async def test_what_an_interrupted_end_left_is_settled_later(side):
+    """The mandate was ended and nothing more: the loop takes what it gave along; an aidant's stands."""
+    reached = Reached(side)
+    subject, other = await child(side), await child(side, "2013-01-01")
+    ids = []
+    for whom, capacity in ((subject, "guardian"), (other, "aidant")):
+        made = await reached.mandates.record(whom, seen(capacity=capacity), by=AGENT, now=NOW)
+        ids.append((whom, await given_by(reached, whom, made)))
+    ended = sa.update(models.mandate).values(ended_at=NOW)
+    await side.store.write(lambda connection: connection.execute(ended) and None)
+    assert [await reached.mandates.settle(now=NOW) for _ in range(2)] == [1, 0]
+    assert [await reached.state(*each) for each in ids] == ["invalidated", "given"]
+
+
 async def test_one_persons_broken_key_holds_no_other_majority_up(side):
     """Theirs is looked at again."""
     reached = Reached(side)

@@ -112,8 +112,8 @@ async def test_a_mandate_that_does_not_let_anybody_in(world: World, case: str) -
 async def test_a_session_under_a_mandate_ends_with_it(world: World) -> None:
     """Whatever the session's own twelve hours say."""
     as_helper(world)
-    made = (await record(world, {"pivot": world.bed.people[HELPER].pivot}, days=1)).json()["id"]
-    midnight = world.clock() // 86_400_000 * 86_400_000 + 86_400_000
+    recorded = (await record(world, {"pivot": world.bed.people[HELPER].pivot}, days=2)).json()
+    made, midnight = recorded["id"], int(datetime.fromisoformat(recorded["until"]).timestamp() * 1000)
     world.clock.advance((midnight - world.clock()) / 1000 - 60)
     async with world.browser() as browser:
         await world.back(browser, await world.leave(browser))
