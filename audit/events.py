@@ -201,7 +201,7 @@ EVENTS: Mapping[str, Event] = {
             "purposes": list_of(forms.purpose),
             "by": one_of("professional", "operator", "dpo"),
         },
-        {"actor": forms.actor},
+        {"actor": forms.actor, "witness": forms.actor},
         subject="required",
     ),
     "mandate.ended": Event(

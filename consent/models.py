@@ -276,7 +276,7 @@ notice = Table(
     Column("id", String(96), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("subject", String(32), nullable=False, index=True),
-    Column("authorisation", String(32), nullable=False),
+    Column("authorisation", String(32), nullable=False),  # or the mandate
     Column("due_at", BigInteger, nullable=False),  # after a claim: when another process may try
     Column("tries_left", Integer, nullable=False),
     Column("done_at", BigInteger, nullable=True),

@@ -4,11 +4,13 @@
  reminder   they said "later", and half of the time they have is over: once, whatever happens (an entry of the journal)
  ending     an authorisation ends within 30 days
  mirror     a professional noted an answer in their name: whatever they prefer, when there is any address
+ mandate    a professional noted who may act for them: likewise
 
 Each is planned once (its id says about what), claimed by one process at a time, and tried five times, a reminder once.
 Refuses to write to who prefers nothing, and to tell what a notice is about: the message is « Il y a du nouveau ».
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,6 +61,14 @@ class Reminders:
         def tell(connection: Connection, told: Told) -> None:
             id_ = f"mirror:{told.record_id}:{act}:{now}"
             _insert(connection, _row(id_, "mirror", told.subject, told.record_id, now=now + AFTER_MS))
+
+        return tell
+
+    def recorded(self, *, now: int) -> Callable[[Connection, SubjectId, str], None]:
+        """The same for a mandate, in the transaction that keeps it."""
+
+        def tell(connection: Connection, subject: SubjectId, mandate: str) -> None:
+            _insert(connection, _row(f"mandate:{mandate}", "mandate", subject, mandate, now=now + AFTER_MS))
 
         return tell
 
@@ -113,16 +123,19 @@ class Reminders:
     async def _deliver(self, row: Any, now: int) -> str | None:
         """What became of it; None when it may be tried again."""
         again = None if row["tries_left"] > 1 else "not_sent"
+        subject = SubjectId(row["subject"])
         try:
-            record = await self._authorisations.get(row["authorisation"], subject=SubjectId(row["subject"]))
-            known = await self._contacts.get(record.subject)
+            record = None
+            if row["kind"] != "mandate":
+                record = await self._authorisations.get(row["authorisation"], subject=subject)
+            known = await self._contacts.get(subject)
         except (AuthorisationUnknown, SubjectErased):
             return "over"
         except ConsentError:  # nobody else waits for it
             return again
-        if not _still(row["kind"], record, now):
+        if record is not None and not _still(row["kind"], record, now):
             return "over"
-        way = None if known is None else known.way(always=row["kind"] == "mirror")
+        way = None if known is None else known.way(always=row["kind"] in {"mirror", "mandate"})
         if known is None or way is None:
             return "no_address"
         try:

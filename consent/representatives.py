@@ -8,7 +8,7 @@ and to tell which of its conditions a mandate fails.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,9 +76,22 @@ class Mandates:
         self._entries = entries
         self._authorisations = authorisations
 
-    async def record(self, subject: SubjectId, seen: Checked, *, by: By, now: int) -> Mandate:
-        """Keep what somebody checked; raises `NotEntitled`, `MandateRefused` for dates or capacities that cannot be."""
+    async def record(
+        self,
+        subject: SubjectId,
+        seen: Checked,
+        *,
+        by: By,
+        now: int,
+        told: Callable[[Connection, SubjectId, str], None] | None = None,
+    ) -> Mandate:
+        """Keep what somebody checked; raises `NotEntitled`, `MandateRefused` for dates or capacities that cannot be.
+
+        `told` hears of it in the same transaction: whose mandate, and its id.
+        """
         _entitled(by)
+        if seen.holder != SEEN and seen.holder in {by.actor, by.witness}:
+            raise NotEntitled("mandates: checked by a professional, never by their holder")
         if seen.capacity not in CAPACITIES or not now < seen.until <= now + LONGEST_MS[seen.capacity]:
             raise MandateRefused("a mandate has a known capacity, and an end within what the law allows")
         until = await self._bounded(subject, seen, now=now)
@@ -99,6 +112,8 @@ class Mandates:
 
         def change(connection: Connection, index: int) -> None:
             connection.execute(sa.insert(table), {**row, "entry": index})
+            if told is not None:
+                told(connection, subject, made.id)
 
         members: dict[str, Json] = {
             "mandate": made.id,
@@ -243,4 +258,5 @@ def _entitled(by: By) -> None:
 
 
 def _by(by: By) -> dict[str, Json]:
-    return {"by": by.kind} if by.actor is None else {"by": by.kind, "actor": by.actor}
+    said = {"by": by.kind, "actor": by.actor, "witness": by.witness}
+    return {name: value for name, value in said.items() if value is not None}

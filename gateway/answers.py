@@ -5,7 +5,8 @@
  3. the notice to the person is put down before the act, so that no crash loses it; a refused act takes it back
  4. a no, a later, a withdrawal hold at once; a yes at once when confirmed by a code, else after the delay
 
-Refuses a batch job, and a witness who is the same professional. The person decides: the professional is `actor`.
+Refuses a batch job, a witness who is the same professional, and a mandate recorded by who holds it. The person decides:
+the professional is `actor`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,8 @@ from typing import Any, TypeVar
 
 from consent.assistance import GIVING, STOPPING, Yes, require
 from consent.codes import Sent, bind
-from consent.errors import ConsentError, IdentifierInvalid, StateConflict
+from consent.errors import AssistanceIncomplete, ConsentError, IdentifierInvalid, StateConflict
+from consent.pivot import plain
 from consent.records import Transition
 from consent.representatives import SEEN, Checked
 from consent.requests import PENDING, find, told
@@ -141,19 +143,36 @@ async def withdraw(services: Services, caller: Caller | Hand, authorisation: str
 
 
 async def record_mandate(
-    services: Services, caller: Caller, seen: Seen, *, pseudonym: str | None, reference: str | None, now: int
+    services: Services,
+    caller: Caller,
+    seen: Seen,
+    *,
+    pseudonym: str | None,
+    reference: str | None,
+    witness: Caller | None,
+    now: int,
 ) -> Mandate:
-    """Keep what a professional read in a document: who may act for a person of theirs, until when."""
+    """Keep what a professional read in a document: who may act for a person of theirs, until when.
+
+    A holder who signs in alone says yes with neither witness, delay nor code: what lets them takes a witness here, and
+    the holder is neither of the two. The person hears of it.
+    """
     tag = _tag(services, caller)  # 1
     subject = await services.people.resolve(partner=caller.partner.id, pseudonym=pseudonym, reference=reference)
     if not seen.purposes <= set(services.catalogue.purposes):
         raise Refusal("purpose_unknown")
     holder = _holder(services, caller, seen, now=now)
+    beside = None if witness is None else _witness(services, caller, witness)
+    if holder != SEEN and beside is None:
+        raise AssistanceIncomplete({"witness"})
+    if any(who is not None and _holds(who, seen, caller.partner.id) for who in (caller, witness)):
+        raise Refusal("holder_refused")
     checked = Checked(
         holder=holder, capacity=seen.capacity, digest=seen.digest, until=seen.until, purposes=seen.purposes
     )
-    by = By(kind="professional", channel="counter", actor=tag)
-    return await services.channels.mandates.record(subject, checked, by=by, now=now)
+    by = By(kind="professional", channel="counter", actor=tag, witness=beside)
+    told = services.channels.reminders.recorded(now=now)  # with the mandate, or not at all
+    return await services.channels.mandates.record(subject, checked, by=by, now=now, told=told)
 
 
 def _holder(services: Services, caller: Caller, seen: Seen, *, now: int) -> str:
@@ -166,6 +185,20 @@ def _holder(services: Services, caller: Caller, seen: Seen, *, now: int) -> str:
         return holder_tag(services.keys.actors, services.entrance.accounts.civil_name(seen.pivot, now=now))
     except IdentifierInvalid as invalid:
         raise IdentifierInvalid(f"/holder{invalid.pointer}", invalid.reason) from None
+
+
+def _holds(who: Caller, seen: Seen, org: str) -> bool:
+    """Whether this professional is the holder: by their id at the partner, or by their names, all a token tells."""
+    person = who.actor
+    if person is None:
+        return False
+    if seen.professional is not None:
+        return who.partner.id == org and _folded(seen.professional) == _folded(person.id)
+    if seen.pivot is None:
+        return False
+    family = {plain(seen.pivot[name]) for name in ("family_name", "usual_name") if seen.pivot.get(name)}
+    given = set(plain(" ".join(seen.pivot["given_names"])).split())
+    return plain(person.family_name) in family and not given.isdisjoint(plain(person.given_name).split())
 
 
 async def _decide(services: Services, record: Record, noted: Noted, by: By, now: int) -> Done:
@@ -237,12 +270,14 @@ def _witness(services: Services, caller: Caller | Hand, witness: Caller) -> str:
     tag = _tag(services, witness)
     if isinstance(caller, Hand):  # nobody witnesses a page from a machine
         raise Refusal("witness_refused")
-    same = witness.partner.id == caller.partner.id
-    if same and witness.actor is not None and caller.actor is not None:
-        first, second = (who.id.strip().casefold() for who in (caller.actor, witness.actor))
-        if first == second:
-            raise Refusal("witness_refused")
+    ids = {_folded(who.actor.id) for who in (caller, witness) if who.actor is not None}
+    if witness.partner.id == caller.partner.id and len(ids) == 1:
+        raise Refusal("witness_refused")
     return tag
+
+
+def _folded(professional: str) -> str:
+    return professional.strip().casefold()
 
 
 def _bound(record: Record, noted: Noted) -> str:

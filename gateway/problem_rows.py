@@ -55,6 +55,12 @@ ACTS: Mapping[str, Problem] = {
         "Unknown, over, for another person or purpose, or one that needs the person present: one word for all.",
         "Check the mandate and its dates; the person can always answer themselves.",
     ),
+    "holder_refused": Problem(
+        403,
+        "Recorded by its holder",
+        "A mandate that lets somebody sign in alone is recorded by two professionals, and neither is its holder.",
+        "Ask two colleagues to record it, each with a token of their own.",
+    ),
     # being told
     "webhook_unknown": Problem(
         404,

@@ -145,7 +145,13 @@ async def post_mandate(request: Request) -> Response:
         professional=body.holder.professional,
     )
     made = await record_mandate(
-        services, caller, seen, pseudonym=body.subject.pseudonym, reference=body.subject.reference, now=now
+        services,
+        caller,
+        seen,
+        pseudonym=body.subject.pseudonym,
+        reference=body.subject.reference,
+        witness=await _witness(request, now),
+        now=now,
     )
     return _json({"id": made.id, "capacity": made.capacity, "until": instant(made.valid_until)}, 201)
 

@@ -1,7 +1,6 @@
 """Asking a person: the link, the partner's four words, and what a professional may note on a person's behalf."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -368,110 +367,6 @@ async def test_more_than_was_asked_for_is_refused(world: World) -> None:
         check_problem(await note(world, id_, counter(fields=fields), witness=witness), 422, "fields_not_requested")
     query = sa.select(models.notice).where(models.notice.c.authorisation == id_)
     assert await world.bed.services.store.read(lambda connection: connection.execute(query).all()) == []
-
-
-async def mandate(world: World, pseudonym: str, **changes: Any) -> Any:
-    body = {
-        "subject": {"pseudonym": pseudonym}, "capacity": "aidant", "digest": "e" * 64, "until": in_days(100),
-        "purposes": [YOUTH], **changes,
-    }  # fmt: skip
-    return await world.bed.post("/v1/mandates", body, world.tokens[ML])
-
-
-def in_days(days: int) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
-
-
-async def test_a_representative_answers_under_a_mandate_somebody_checked(each_world: World) -> None:
-    """The entry names mandate and capacity; the yes ends with the mandate at the latest."""
-    pseudonym = await each_world.known()
-    made = await mandate(each_world, pseudonym)
-    assert made.status_code == 201, made.text
-    assert set(made.json()) == {"id", "capacity", "until"}
-    id_ = (await asked(each_world, pseudonym))["id"]
-    body = counter(mandate=made.json()["id"])
-    done = await note(each_world, id_, body, witness=await colleague(each_world))
-    assert done.status_code == 202, done.text
-    assert done.json()["receipt"] is None
-    refused = await note(each_world, id_, counter("no", mandate=made.json()["id"]))
-    assert refused.status_code == 200, refused.text
-    entry = receipts.verify(refused.json()["receipt"], each_world.bed.services.keys.receipt.vkey)
-    assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made.json()["id"])
-
-
-async def minor(world: World, born: int) -> str:
-    """The pseudonym of somebody born that year."""
-    pivot = {**world.bed.people["lucas-perrin"].pivot, "birth_date": f"{born}-06-15"}
-    body = {"reference": f"born-{born}", "identifiers": {"pivot": pivot}}
-    return (await world.bed.post("/v1/subjects", body, world.tokens[ML])).json()["pseudonym"]
-
-
-async def test_a_parents_mandate_ends_at_majority_and_is_refused_for_an_adult(world: World) -> None:
-    """Rule: where a date of birth was declared, what is typed cannot go beyond; the reason is a code."""
-    year = datetime.now(UTC).year
-    far = {"capacity": "parent", "until": f"{year + 17}-01-01"}
-    made = await mandate(world, await minor(world, year - 14), **far)
-    assert made.json()["until"].startswith(f"{year + 4}-06-14T22:00:00"), made.text
-    refused = await mandate(world, await minor(world, year - 20), **far)
-    check_problem(refused, 403, "mandate_refused")
-    assert refused.json()["reasons"] == ["of_age"]
-
-
-async def test_a_mandate_ends_at_midnight_in_paris(world: World) -> None:
-    """Rule: the first day without force begins where the document was read, not an hour or two later."""
-    for day, begins in ((first_of(1), "23:00:00"), (first_of(7), "22:00:00")):
-        made = (await mandate(world, await world.known(), capacity="guardian", until=day.isoformat())).json()
-        assert made["until"].startswith(f"{day - timedelta(days=1)}T{begins}")
-
-
-def first_of(month: int) -> date:
-    """The first day of a month of next year."""
-    return date(datetime.now(UTC).year + 1, month, 1)
-
-
-async def test_a_mandate_that_does_not_cover_the_act_is_refused(world: World) -> None:
-    """Another person's, another purpose's, nobody's, a curator without the person: one code."""
-    pseudonym, other = await world.known(), await world.known()
-    id_ = (await asked(world, pseudonym))["id"]
-    strange = [
-        (await mandate(world, other)).json()["id"],
-        (await mandate(world, pseudonym, purposes=["support.appointments"])).json()["id"],
-        "0" * 32,
-    ]
-    for name in strange:
-        check_problem(await note(world, id_, counter("no", mandate=name)), 403, "mandate_refused")
-    curator = (await mandate(world, pseudonym, capacity="curator")).json()["id"]
-    paper = {"answer": "no", "channel": "paper", "evidence": SCAN, "mandate": curator}
-    check_problem(await note(world, id_, paper), 403, "mandate_refused")
-    alone = {"answer": "no", "channel": "counter", "mandate": curator}
-    check_problem(await note(world, id_, alone), 403, "mandate_refused")
-    assert (await note(world, id_, counter("no", mandate=curator))).status_code == 200
-
-
-async def test_a_representative_at_the_counter_needs_the_person_no_more_than_the_law_does(world: World) -> None:
-    """A parent comes alone."""
-    pseudonym = await minor(world, date.today().year - 15)  # noqa: DTZ011  a year, not a moment
-    parent = (await mandate(world, pseudonym, capacity="parent")).json()["id"]
-    id_ = (await asked(world, pseudonym))["id"]
-    body = {"answer": "yes", "channel": "counter", "fields": FIELDS, "mandate": parent}
-    assert (await note(world, id_, body, witness=await colleague(world))).status_code == 202
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "code"),
-    [
-        ({"until": "2020-01-01"}, 403, "mandate_refused"),
-        ({"until": "2026-02-31"}, 422, "malformed_request"),
-        ({"until": "soon"}, 422, "malformed_request"),
-        ({"capacity": "friend"}, 422, "malformed_request"),
-        ({"purposes": ["no.such"]}, 422, "purpose_unknown"),
-        ({"subject": {}}, 422, "malformed_request"),
-        ({"subject": {"reference": "nobody"}}, 404, "person_unknown"),
-    ],
-)
-async def test_a_mandate_that_cannot_be_is_refused(world: World, changes: Any, status: int, code: str) -> None:
-    """Dates, kinds, purposes and people that are not."""
-    check_problem(await mandate(world, await world.known(), **changes), status, code)
 
 
 async def test_later_drops_an_answer_that_waits(world: World) -> None:

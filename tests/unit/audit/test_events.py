@@ -77,7 +77,7 @@ SAMPLES = {
     "contact.changed": {"preference": "sms", "ways": ["sms", "letter"], "by": "subject"},
     "mandate.recorded": {
         "mandate": ID, "capacity": "parent", "digest": DIGEST, "until": TIME, "purposes": ["support.youth"],
-        "by": "professional", "actor": TAG,
+        "by": "professional", "actor": TAG, "witness": TAG,
     },
     "mandate.ended": {"mandate": ID, "by": "dpo", "actor": TAG},
     "key.scheduled": {"use": "token", "key": "a" * 43, "from": TIME, "exposed": ["b" * 43]},

@@ -139,6 +139,15 @@ async def test_nobody_writes_their_own_mandate(side, kind):
         await reached.mandates.end("0" * 32, subject=subject, by=by, now=NOW)
 
 
+@pytest.mark.parametrize("by", [{"actor": HOLDER}, {"actor": "1" * 32, "witness": HOLDER}])
+async def test_the_holder_neither_records_their_mandate_nor_witnesses_it(side, by):
+    """Known by their tag; they would answer for the person, alone."""
+    reached = Reached(side)
+    subject = await side.lea()
+    with pytest.raises(NotEntitled):
+        await reached.mandates.record(subject, seen(), by=By(kind="professional", channel="counter", **by), now=NOW)
+
+
 @pytest.mark.parametrize("capacity", sorted(CAPACITIES))
 async def test_the_person_ends_what_rests_on_their_own_choice(side, capacity):
     """An aidant's mandate, at once and in the journal; not what a judge or the law gave, nor somebody else's."""

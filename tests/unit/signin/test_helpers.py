@@ -10,6 +10,7 @@ import pytest
 
 from consent.states import By
 from gateway.web.cookies import NAME
+from tests.bed import professional
 from tests.unit.signin.conftest import World, civil, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,12 +21,14 @@ OPERATOR = By(kind="operator", channel="system")
 
 
 async def record(world: World, holder: Any, *, capacity: str = "aidant", days: int = 100) -> httpx.Response:
-    """A professional has read the document."""
+    """A professional has read the document, and a second one."""
     token = await world.bed.token("ml-brume")
+    witness = await world.bed.token("ml-brume", professional=professional("referent"))
     day = datetime.fromtimestamp(world.clock() / 1000, UTC) + timedelta(days=days)
     body = {"subject": {"reference": "file-amina-delorme"}, "capacity": capacity, "digest": DIGEST,
             "until": day.date().isoformat(), "holder": holder}  # fmt: skip
-    return await world.bed.post("/v1/mandates", body, token)
+    beside = {"Witness-Authorization": f"Bearer {witness}"}
+    return await world.bed.post("/v1/mandates", body, token, headers=beside)
 
 
 async def end(world: World, mandate: str) -> None:
