@@ -54,7 +54,7 @@ class SignalClient:
             async with session.post(target, data=body, headers=headers, allow_redirects=False) as answer:
                 answer.close()  # a 2xx says all: its body is neither wanted nor waited for
                 return _outcome(answer.status, answer.headers.get("Retry-After"), now)
-        except (aiohttp.ClientError, OSError, ValueError, AddressRefused) as error:
+        except Exception as error:  # noqa: BLE001  whatever a receiver sends, the attempt is over and is settled
             return Outcome(word=_fault(error))
 
     def _open(self, *, guarded: bool) -> aiohttp.ClientSession:
@@ -84,7 +84,7 @@ def _retry_at(text: str | None, now: int) -> int | None:
         return now + int(text) * 1000
     try:
         return int(parsedate_to_datetime(text).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, ArithmeticError):  # a year beyond the calendar overflows
         return None
 
 

@@ -190,12 +190,13 @@ async def test_an_endless_answer_is_not_waited_for(world: World) -> None:
     assert [row["state"] for row in await world.rows()] == ["delivered"]
 
 
-@pytest.mark.parametrize("how", ["seconds", "date", "nonsense", "far"])
+@pytest.mark.parametrize("how", ["seconds", "date", "nonsense", "far", "beyond"])
 async def test_retry_after_is_honoured_for_the_whole_endpoint(world: World, how: str) -> None:
     """Until then nobody's signal is tried there; a day at most, and what cannot be read is ignored."""
     at = (world.clock.now // SECOND + 600) * SECOND
-    text = {"seconds": "600", "date": formatdate(at / 1000, usegmt=True), "nonsense": "soon", "far": "99999999"}[how]
-    waits = {"seconds": 600 * SECOND, "date": 600 * SECOND, "nonsense": 0, "far": DAY}[how]
+    text = {"seconds": "600", "date": formatdate(at / 1000, usegmt=True), "nonsense": "soon", "far": "99999999",
+            "beyond": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"}[how]  # fmt: skip
+    waits = {"seconds": 600 * SECOND, "date": 600 * SECOND, "nonsense": 0, "far": DAY, "beyond": 0}[how]
     async with receiving(lambda _: answer(503, f"Retry-After: {text}")) as receiver:
         await world.register(receiver.url)
         await world.give(await world.person("lucas-perrin"))

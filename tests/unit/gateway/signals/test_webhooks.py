@@ -88,7 +88,7 @@ async def test_a_test_call_says_what_came_of_it(world: World) -> None:
         valid("Signal", receiver.got[0].event)
         assert receiver.got[0].event["data"] == {}
         assert holds_by_secret(receiver.got[0], made["secret"])
-        receiver.script = lambda _: answer(410)
+        receiver.script = lambda _: answer(410, f"Retry-After: Mon, 01 Jan {'9' * 20} 00:00:00 GMT")
         said = (await world.call("POST", f"/v1/webhooks/{made['id']}/test")).json()
         assert said == {"acknowledged": False, "outcome": "gone", "status": 410}
     (shown,) = (await world.call("GET", "/v1/webhooks")).json()["webhooks"]
