@@ -246,6 +246,11 @@ async def tombstones(store: Store, *, since: int = 0) -> Tombstones:
     return Tombstones(frozenset(row.subject for row in rows) - forgotten, forgotten)
 
 
+def traced() -> sa.Select[tuple[str]]:
+    """A subquery: the erased persons whose entries can still be found, and of whom an erasure can be reported."""
+    return sa.select(table.c.subject).where(table.c.executed_at.is_not(None), table.c.forgotten_at.is_(None))
+
+
 async def reapply(store: Store, keys: Store, vault: Vault) -> int:
     """Cut down or destroy the keys of erased persons that a restored key store, or a crash, has left.
 

@@ -77,7 +77,7 @@ async def get_webhooks(request: Request) -> Response:
 async def delete_webhook(request: Request) -> Response:
     """See openapi/gateway.yaml, `deleteWebhook`."""
     services, caller = await _caller(request)
-    await services.endpoints.delete(caller.partner.id, request.path_params["id"])
+    await services.endpoints.delete(caller.partner.id, request.path_params["id"], now=services.clock())
     return Response(status_code=204)
 
 

@@ -31,6 +31,7 @@ _FIRST_MS, _LONGEST_MS = 5_000, 3_600_000
 _PATIENCE_MS = 86_400_000  # a receiver may ask for a day, not more
 _LEAST_ATTEMPTS = 10
 _POLL = 1.0
+_SWEEP_MS = 3_600_000
 _DRAW = secrets.SystemRandom()
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Signals:
         self._secrets = secrets_
         self._signer = signer
         self._source = source
+        self._sweep_at = 0
         self._under_way: dict[asyncio.Task[None], Claimed] = {}
 
     async def run(self, clock: Callable[[], int]) -> None:
@@ -92,14 +94,19 @@ class Signals:
         free = limits.at_once - len(self._under_way)
         if free <= 0:
             return False
-        some = await self._store.read(
-            lambda connection: queue.waiting(connection, now) or queue.left_over(connection, before=before)
-        )
+        aged = now >= self._sweep_at  # what is kept for long is not looked through every second
+
+        def look(connection: Connection) -> bool:
+            return queue.waiting(connection, now) or queue.left_over(connection, before=before, aged=aged)
+
+        some = await self._store.read(look)
+        if aged:
+            self._sweep_at = now + _SWEEP_MS
         if not some:
             return False
 
         def take(connection: Connection) -> list[Claimed]:
-            queue.sweep(connection, before=before)
+            queue.sweep(connection, before=before, aged=aged)
             return queue.claim(
                 connection, now=now, lease_ms=limits.lease_ms, per_endpoint=limits.per_endpoint, limit=free
             )

@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 from audit.store import Store
 from gateway.addresses import check
 from gateway.signals import event, signing
-from gateway.signals.models import delivery, endpoint
+from gateway.signals.models import REMOVED, delivery, endpoint
 from gateway.signals.queue import Claimed
 
 MAX_ENDPOINTS = 8
 PAGE = 100
+
+_STANDS = endpoint.c.reason.is_distinct_from(REMOVED)
 
 
 class WebhookUnknown(Exception):  # noqa: N818  a refusal is an answer, not a fault
@@ -73,7 +75,7 @@ class Endpoints:
             "id": id_, "partner": partner, "url": address, "types": " ".join(sorted(types)), "signature": signature,
             "secret": sealed, "created_at": now, "not_before": 0,
         }  # fmt: skip
-        count = sa.select(sa.func.count()).where(endpoint.c.partner == partner)
+        count = sa.select(sa.func.count()).where(endpoint.c.partner == partner, _STANDS)
 
         def work(connection: Connection) -> None:
             if connection.execute(count).scalar_one() >= MAX_ENDPOINTS:
@@ -85,7 +87,7 @@ class Endpoints:
 
     async def of(self, partner: str) -> list[Endpoint]:
         """The partner's own, oldest first."""
-        query = sa.select(endpoint).where(endpoint.c.partner == partner)
+        query = sa.select(endpoint).where(endpoint.c.partner == partner, _STANDS)
         query = query.order_by(endpoint.c.created_at, endpoint.c.id).limit(MAX_ENDPOINTS * 2)
         return await self._store.read(lambda connection: [_read(row) for row in connection.execute(query)])
 
@@ -96,13 +98,16 @@ class Endpoints:
                 return each
         raise WebhookUnknown("no such endpoint")
 
-    async def delete(self, partner: str, id_: str) -> None:
-        """Forget it with all that was and was to be delivered."""
+    async def delete(self, partner: str, id_: str, *, now: int) -> None:
+        """Forget it with all that was and was to be delivered, but for whom it was asked to erase, and the answer."""
         await self.get(partner, id_)
+        mine, of_it = endpoint.c.id == id_, delivery.c.endpoint == id_
+        values = {"url": "", "types": "", "secret": None, "disabled_at": now, "reason": REMOVED}
 
         def work(connection: Connection) -> None:
-            connection.execute(sa.delete(endpoint).where(endpoint.c.id == id_))
-            connection.execute(sa.delete(delivery).where(delivery.c.endpoint == id_))
+            connection.execute(sa.delete(delivery).where(of_it, delivery.c.type != event.ERASURE))
+            connection.execute(sa.delete(endpoint).where(mine, ~sa.exists().where(of_it)))
+            connection.execute(sa.update(endpoint).where(mine).values(values))
 
         await self._store.write(work)
 

@@ -6,6 +6,9 @@ from gateway.naming import NAMES
 
 metadata = sa.MetaData(naming_convention=NAMES)
 
+REMOVED = "removed"
+"""Reason of an endpoint its partner has deleted, of which only the notices of erasures are kept."""
+
 endpoint = sa.Table(
     "signal_endpoint",
     metadata,

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from consent import names
+from consent.erasure import traced
 from gateway.oauth.models import partner as partners
 from gateway.signals import event
 from gateway.signals.client import Outcome
-from gateway.signals.models import delivery, endpoint
+from gateway.signals.models import REMOVED, delivery, endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,17 +146,29 @@ def release(connection: Connection, held: Sequence[Claimed]) -> None:
     connection.execute(sa.update(delivery).where(mine).values(claim=None, lease_until=0))
 
 
-def left_over(connection: Connection, *, before: int) -> bool:
+def left_over(connection: Connection, *, before: int, aged: bool) -> bool:
     """Whether `sweep` has anything to do: reads only."""
-    return any(connection.execute(sa.select(delivery.c.seq).where(each).limit(1)).first() for each in _over(before))
+    some = (sa.select(delivery.c.seq).where(each).limit(1) for each in _over(before, aged=aged))
+    return any(connection.execute(each).first() for each in some)
 
 
-def sweep(connection: Connection, *, before: int) -> None:
-    """Of the erased only the notices of their erasure stay; nothing stays longer than it can be replayed."""
-    for each in _over(before):
+def sweep(connection: Connection, *, before: int, aged: bool) -> None:
+    """Of the erased only the notices of their erasure stay, as long as it can be reported; `aged`: also what is old.
+
+    What was settled goes when it cannot be replayed any more. What waits is owed: it stays until it is delivered, or
+    until its endpoint is removed.
+    """
+    for each in _over(before, aged=aged):
         connection.execute(sa.delete(delivery).where(each))
+    if aged:
+        left = sa.exists().where(delivery.c.endpoint == endpoint.c.id)
+        connection.execute(sa.delete(endpoint).where(endpoint.c.reason == REMOVED, ~left))
 
 
-def _over(before: int) -> tuple[sa.ColumnElement[bool], ...]:
-    of_the_erased = delivery.c.subject.in_(names.erased_since(before)) & (delivery.c.type != event.ERASURE)
-    return of_the_erased, delivery.c.at < before
+def _over(before: int, *, aged: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    notice, old = delivery.c.type == event.ERASURE, delivery.c.at < before
+    lately = delivery.c.subject.in_(names.erased_since(before)) & ~notice
+    if not aged:
+        return (lately,)
+    settled = (delivery.c.state != "pending") | delivery.c.subject.in_(names.erased_since(0))
+    return lately, old & ~notice & settled, old & notice & delivery.c.subject.not_in(traced())

@@ -9,6 +9,7 @@ from audit.checkpoint import sign_note
 from audit.keys import Ed25519Signer, Vkey
 from consent.erasure import Erasures
 from consent.rights import Correction
+from gateway.signals.models import endpoint
 from gateway.signals.outbox import erasure_notices
 from tests.receivers import GOOD, answer, receiving
 from tests.unit.gateway.signals.conftest import HOUR, SECOND, World
@@ -100,8 +101,66 @@ async def test_a_notice_is_dropped_once_nobody_knows_the_person_s_name(world: Wo
         assert await world.services.endpoints.replay("ml-brume", made["id"], since=0, now=world.clock.now) == 0
 
 
-async def test_nothing_is_kept_longer_than_it_can_be_replayed(world: World) -> None:
-    """Thirty days, delivered or not."""
+async def test_what_was_acknowledged_is_reported_until_the_trace_is_gone(world: World) -> None:
+    """A month later, and by who has deleted its webhook since; one that is disabled still owes an answer."""
+    async with receiving() as recipient, receiving(lambda _: answer(410)) as source:
+        made = await world.register(recipient.url)
+        await world.register(source.url, "caf-brume")
+        pseudonym = await world.person("lucas-perrin", "caf-brume")
+        subject = await world.bed.subject("ml-brume", pseudonym)
+        await world.give(pseudonym)
+        erasure = await erase(world, pseudonym)
+        await world.deliver()
+
+        async def told() -> list[tuple[str, bool]]:
+            found = await world.services.store.read(lambda connection: erasure_notices(connection, subject))
+            return [(each.partner, each.acknowledged_at is not None) for each in found]
+
+        at_once = [("caf-brume", False), ("ml-brume", True)]
+        assert await told() == at_once
+        world.clock.now += 31 * DAY
+        await world.deliver()
+        assert await told() == at_once
+        world.tokens["ml-brume"] = await world.bed.token("ml-brume")
+        assert (await world.call("DELETE", f"/v1/webhooks/{made['id']}")).status_code == 204
+        assert (await world.call("GET", "/v1/webhooks")).json() == {"webhooks": []}
+        assert (await world.call("GET", f"/v1/webhooks/{made['id']}/deliveries")).status_code == 404
+        assert await told() == at_once
+        world.clock.now += 9 * DAY
+        await world.erasures.forget(erasure, now=world.clock.now)
+        await world.deliver()
+    assert await world.rows() == []
+    query = sa.select(endpoint.c.partner)
+    left = await world.services.store.read(lambda connection: connection.execute(query).scalars().all())
+    assert left == ["caf-brume"]
+
+
+async def test_what_waits_at_a_disabled_webhook_is_owed(world: World) -> None:
+    """Longer than it could be replayed; of an erased person nothing waits however long nobody swept."""
+    async with receiving(lambda _: answer(410)) as recipient:
+        made = await world.register(recipient.url)
+        pseudonym, other = await world.person(), await world.person("ines-marchetti")
+        await world.withdraw(pseudonym, await world.give(pseudonym))
+        await world.deliver()
+        await world.give(other)
+        world.clock.now += 31 * DAY
+        await erase(world, other)
+        world.clock.now += 31 * DAY
+        await world.deliver()
+        world.tokens["ml-brume"] = await world.bed.token("ml-brume")
+        recipient.got.clear()
+        recipient.script = lambda _: GOOD
+        assert (await world.call("POST", f"/v1/webhooks/{made['id']}/enable")).status_code == 200
+        await world.deliver()
+    of_them = [got.event["type"] for got in recipient.got if got.event["data"]["subject"] == pseudonym]
+    assert of_them == ["authorisation.given", "authorisation.withdrawn"]
+    assert [got.event["type"] for got in recipient.got if got.event["data"]["subject"] == other] == [
+        "erasure.requested"
+    ]
+
+
+async def test_nothing_delivered_is_kept_longer_than_it_can_be_replayed(world: World) -> None:
+    """Thirty days, and an hour at most until somebody looks."""
     async with receiving() as recipient:
         await world.register(recipient.url)
         await world.give(await world.person())
@@ -109,7 +168,7 @@ async def test_nothing_is_kept_longer_than_it_can_be_replayed(world: World) -> N
         world.clock.now += 30 * DAY
         await world.deliver()
         assert len(await world.rows()) == 1
-        world.clock.now += 1
+        world.clock.now += HOUR
         await world.deliver()
     assert await world.rows() == []
 
