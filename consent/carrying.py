@@ -29,6 +29,7 @@ from consent.vault import SubjectId, Vault
 FREEZING = frozenset({"given", "renewed", "activated"})
 """Events that freeze a record: their entry names its digest."""
 
+_LANG = "fr"  # of what is read at a counter, on paper, in an SMS
 _ATTEMPTS = 32
 _LISTED = 1_000
 _SCHEMA = "iso-27560/passerelle-1"
@@ -216,7 +217,8 @@ def successor(record: Record, *, now: int) -> Record:
 def moved(before: Record, move: Move, *, by: By, now: int) -> Record:
     """The record once moved, with the event added to its own history."""
     content = move.values.get("record", before.record)
-    event = {"event": move.event, "time": now, "method": by.method, **_acts(by), **move.members}
+    lang = (by.lang or _LANG) if move.event in FREEZING else None
+    event = {"event": move.event, "time": now, "method": by.method, "lang": lang, **_acts(by), **move.members}
     history = [*content["events"], {name: value for name, value in event.items() if value is not None}]
     return replace(before, **{"changed_at": now, **move.values, "record": {**content, "events": history}})
 

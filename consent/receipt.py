@@ -13,7 +13,7 @@ from audit.consent_receipts import TYPE
 from audit.keys import Signer
 from consent import history
 from consent.errors import NothingGiven
-from consent.record_27560 import FREE_TEXT, HELD_BACK, SCHEMA, Whole, without
+from consent.record_27560 import FREE_TEXT, SCHEMA, Whole, for_recipient
 from consent.states import Record
 
 
@@ -28,7 +28,7 @@ def issue(record: Record, whole: Whole, *, issuer: str, signer: Signer, now: int
         "jti": f"{record.id}.{len(status['events'])}",
         "sub": whole.subject_ref,
         "schema_version": SCHEMA,
-        "record": without(whole.content, FREE_TEXT | HELD_BACK),
+        "record": for_recipient(whole.content, also=FREE_TEXT),
         "record_digest": whole.digest,
         "status": status,
         "journal": {

@@ -36,7 +36,10 @@ FREE_TEXT = frozenset({"text", "service", "line", "logic", "consequence", "other
 """Members a receipt leaves out: sentences for people, bound by the notice's digest."""
 
 HELD_BACK = frozenset({"representative", "witness", "evidence", "confirmed"})
-"""Members nobody but the person reads: that somebody acts for them, and who stood by, is not for the recipient."""
+"""Members nobody but the person reads: that somebody acts for them, and who stood by, is not for the recipient.
+
+See `for_recipient`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +189,14 @@ def _parties(parties: Mapping[str, Any]) -> dict[str, Json]:
         role: [{"id": name, **parties["known"][name]} for name in parties[role]]
         for role in ("controllers", "sources", "recipients", "processors")
     }
+
+
+def for_recipient(content: Mapping[str, Any], *, also: frozenset[str] = frozenset()) -> dict[str, Json]:
+    """What the recipient reads of a whole record: whoever acted, it was the person. `also` is left out too."""
+    shown: dict[str, Any] = without(content, HELD_BACK | also)
+    who = shown["event"]["entity_id"]
+    who["kind"] = "subject" if who["kind"] == "representative" else who["kind"]
+    return shown
 
 
 def without(content: Any, names: frozenset[str]) -> Any:

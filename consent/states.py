@@ -70,7 +70,7 @@ class By:
     """Who acts and how: `kind` and `channel` are words of the journal, `actor` a tag, `method` how they signed in.
 
     `witness` is the tag of who else was present, `evidence` the SHA-256 of the paper, `confirmed` when the person
-    confirmed by a second act (ms).
+    confirmed by a second act (ms), `lang` the language of the page it was done on, where there was one.
     """
 
     kind: str
@@ -81,6 +81,7 @@ class By:
     witness: str | None = None
     evidence: str | None = None
     confirmed: int | None = None
+    lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

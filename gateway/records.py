@@ -1,6 +1,6 @@
 """Use cases on the record of an authorisation: what its recipient reads, the receipt, and all of a person's for them.
 
-Refuses the recipient what is the person's alone (`consent/history.py`, `record_27560.HELD_BACK`).
+Refuses the recipient what is the person's alone (`consent/history.py`, `record_27560.for_recipient`).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from consent import history
 from consent.guards import SubjectRef
 from consent.models import subject as people
 from consent.receipt import issue
-from consent.record_27560 import HELD_BACK, Whole, state_iri, without
+from consent.record_27560 import Whole, for_recipient, state_iri
 from consent.requests import told
 from consent.states import Record, effective_state
 from consent.vault import SubjectId, SubjectKey
@@ -34,7 +34,7 @@ async def shown(services: Services, record: Record, *, now: int) -> dict[str, An
         "answer": told(record, now),
         "status": history.public(record, now),
         "use_count": record.uses if record.max_uses is not None else None,
-        "record": without(whole.content, HELD_BACK),
+        "record": for_recipient(whole.content),
         "record_digest": whole.digest,
     }
 

@@ -7,6 +7,8 @@
 What never was, was used, was replaced or is over gets one page: it tells nobody which.
 """
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +26,7 @@ from gateway.web.me.sharing import WAITING
 from gateway.web.page import see, visitor_of
 from gateway.web.problems import PageProblem
 from gateway.web.templates import render
+from gateway.web.view import view_of
 
 VISIT = "passerelle-visit"
 HERE = "/r/here"
@@ -88,7 +91,7 @@ async def post_here(request: Request) -> Response:
         if choice.answer == "yes":
             agreed(await offered(services, record), choice)
         record, by = await services.channels.invitations.confirm(_secret(request), code=(code, digits), now=now)
-        await choose(services, record, choice, by=by, now=now)
+        await choose(services, record, choice, by=replace(by, lang=view_of(request).lang), now=now)
     except ExplicitMissing:
         return await _shown(request, record, choice, code=code, wrong="explicit")
     except CodeRefused:

@@ -5,6 +5,7 @@ give one result. Leaving the page is no answer. Nothing is ticked for the person
 """
 
 import asyncio
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -56,7 +57,7 @@ async def post_ask(request: Request, visitor: Visitor) -> Response:
         return there
     if choice.answer not in ANSWERS:
         return await _screen(request, record, choice, wrong="answer", now=now)
-    by = await acting(services, visitor, purpose=record.purpose, now=now)
+    by = replace(await acting(services, visitor, purpose=record.purpose, now=now), lang=view_of(request).lang)
     try:
         await choose(services, record, choice, by=by, now=now)
     except ExplicitMissing:

@@ -5,6 +5,7 @@ confirmation is shown (GDPR 7-3). Each form answers with 303 to a page that prov
 going back and reloading give one result.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from gateway.web.me.sharing import Sharing, detail, record_of, sharing
 from gateway.web.page import form_of, page, see
 from gateway.web.problems import PageProblem
 from gateway.web.templates import render
+from gateway.web.view import view_of
 from gateway.web.visitor import Visitor
 
 STOPPED = frozenset({"withdrawn", "objection_lodged", "upheld", "refused"})
@@ -152,7 +154,7 @@ async def post_renew(request: Request, visitor: Visitor) -> Response:
     offered = "renew" in sharing(services.catalogue, record, now=now).actions
     if form_of(request)["answer"] != "yes" or not offered:  # sent twice: the newer one stands
         return see(f"/me/authorisations/{record.id}")
-    by = await acting(services, visitor, purpose=record.purpose, now=now)
+    by = replace(await acting(services, visitor, purpose=record.purpose, now=now), lang=view_of(request).lang)
     done = await services.authorisations.renew(record.id, subject=record.subject, by=by, now=now)
     return see(f"/me/authorisations/{done.record.id}?done=renewed")
 

@@ -1,5 +1,6 @@
 """The record as it was given: complete, the same bytes for ever, whatever the catalogue says by then."""
 
+import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from audit.canonical import digest, dumps, loads
 from audit.keys import Ed25519Signer
 from audit.merkle import leaf_hash
 from audit.models import audit_entry
-from consent import history, models, receipt, record_27560, wiping
+from consent import carrying, history, models, receipt, record_27560, wiping
 from consent.errors import NothingGiven, RecordAltered, TermsUnknown
 from consent.frozen import Freezer, both, keep_terms
 from consent.states import By, Mandate
@@ -122,7 +123,7 @@ async def test_explicit_fields_and_the_other_bases_say_so(kept):
 
 
 async def test_a_representative_stands_in_the_record_and_not_before_the_recipient(kept):
-    """Rule: capacity, mandate and its check are the person's to read; the recipient reads who acted, no more."""
+    """Rule: capacity, mandate and its check are the person's to read; the recipient reads that the person did."""
     subject = await kept.lea()
     row = {"id": "5" * 32, "subject": subject, "holder": "6" * 32, "capacity": "guardian", "digest": "7" * 64,
            "purposes": "", "checked_at": NOW - 5, "valid_from": NOW - 5, "until": NOW + DAY, "entry": 0}  # fmt: skip
@@ -132,11 +133,40 @@ async def test_a_representative_stands_in_the_record_and_not_before_the_recipien
     done = await given(kept, subject, by=by)
     content = (await kept.freezer.read(kept.store, done.record)).content
     assert content["representative"] == {"capacity": "guardian", "mandate_ref": "5" * 32, "checked_at": NOW - 5}
-    shown = record_27560.without(content, record_27560.HELD_BACK)
+    assert content["event"]["entity_id"]["kind"] == "representative"
+    shown = record_27560.for_recipient(content)
     assert b"guardian" not in dumps(shown)
-    assert shown["event"]["entity_id"]["kind"] == "representative"
+    assert shown["event"]["entity_id"]["kind"] == "subject"
+    assert content["event"]["entity_id"]["kind"] == "representative"
+    whole = await kept.freezer.read(kept.store, done.record)
+    signed = receipt.issue(done.record, whole, issuer="https://example", signer=SIGNER, now=NOW)
+    assert b"representative" not in base64.urlsafe_b64decode(signed.split(".")[1] + "==")
     await kept.store.write(lambda connection: connection.execute(sa.delete(models.mandate)) and None)
     assert (await kept.freezer.read(kept.store, done.record)).content == content
+
+
+@pytest.mark.parametrize(("lang", "noted"), [("en", "en"), ("fr", "fr"), (None, "fr")])
+async def test_the_language_it_was_given_in_is_noted(kept, lang, noted):
+    """Rule: that of the page; French for a channel that has none of its own."""
+    subject = await kept.lea()
+    done = await given(kept, subject, by=By(kind="subject", channel="page", lang=lang))
+    content = (await kept.freezer.read(kept.store, done.record)).content
+    assert content["notice"]["language"] == noted
+    assert "lang" not in (await kept.entries())[-1]
+
+
+async def test_a_record_given_before_its_language_was_noted_reads_as_given(kept, monkeypatch):
+    """Rule: same bytes, same digest, same receipt."""
+    subject = await kept.lea()
+    with monkeypatch.context() as before:
+        before.setattr(carrying, "_LANG", None)
+        done = await given(kept, subject)
+    whole = await kept.freezer.read(kept.store, done.record)
+    assert whole.content["notice"]["language"] is None
+    assert whole.digest == hashlib.sha256(dumps(whole.content)).hexdigest()
+    consent_receipts.verify(
+        receipt.issue(done.record, whole, issuer="https://example", signer=SIGNER, now=NOW), SIGNER.vkey
+    )
 
 
 async def test_what_is_only_asked_shows_what_is_asked_and_has_no_digest(kept):

@@ -145,7 +145,7 @@ async def test_a_holder_that_cannot_be(world: World, holder: Any, pointer: str) 
 
 
 async def test_what_a_helper_does_says_so_in_the_persons_history(world: World) -> None:
-    """They answer on the person's page; the entry names the mandate, the person reads that they were helped."""
+    """The entry names the mandate, the person reads that they were helped, the recipient that the person answered."""
     bed = world.bed
     token = await bed.token("ml-brume")
     body = {"subject": {"reference": "file-amina-delorme"}, "purpose": "support.youth"}
@@ -160,11 +160,17 @@ async def test_what_a_helper_does_says_so_in_the_persons_history(world: World) -
         form = re.search(r'name="form" value="(\w+)"', (await browser.get(page)).text)
         assert form
         said = await browser.post(
-            page, data={"form": form[1], "answer": "yes"}, headers={"Sec-Fetch-Site": "same-origin"}
+            page,
+            data={"form": form[1], "answer": "yes"},
+            headers={"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"},
         )
         assert said.status_code == 303, said.text
     entry = [each for each in await bed.journal() if each["type"] == "authorisation.given"][-1]
     assert (entry["by"], entry["capacity"], entry["mandate"]) == ("representative", "aidant", made)
+    where = f"/v1/authorisations/{asked.json()['id']}"
+    read = (await bed.http.get(where, headers={"Authorization": f"Bearer {token}"})).json()["record"]
+    assert read["event"]["entity_id"] == {"kind": "subject", "ref": None}
+    assert read["notice"]["language"] == "en"
     world.fc.claims, world.fc.sub = civil("amina-delorme"), "f00d" * 16 + "v1"
     async with world.browser() as browser:
         await world.back(browser, await world.leave(browser))
