@@ -5,7 +5,8 @@
  3. finish   what stands gives a code, anything else `access_denied`: the partner learns no more than "no"
 
 Asking through a browser asks nothing twice: a request that waits, one that stands and a refusal of the last ninety days
-are shown as they are. Refuses to show one person's flow to another.
+are shown as they are. Refuses to show one person's flow to another, and to give a code to a session that did not come
+from there: somebody who helps under a mandate may answer, but is not the person who is present.
 """
 
 from consent.errors import AuthorisationExists, RequestPending, RequestTooSoon
@@ -23,7 +24,9 @@ from gateway.services import Services
 _DAY_MS = 86_400_000
 
 
-async def begin(services: Services, id_: str, *, subject: SubjectId, signed_in_at: int, acr: str, now: int) -> str:
+async def begin(
+    services: Services, id_: str, *, subject: SubjectId, session: str, signed_in_at: int, acr: str, now: int
+) -> str:
     """The authorisation to show this person for this flow; raises `FlowUnknown` for one that is over or another's."""
     presence = services.server.presence
     flow = None if presence is None else await presence.flows.opened(id_, now=now)
@@ -31,9 +34,16 @@ async def begin(services: Services, id_: str, *, subject: SubjectId, signed_in_a
         raise FlowUnknown("this flow cannot be used")
     await services.naming.name(subject, partner=flow.partner, now=now)
     record = await _record(services, flow, subject, now=now)
-    if not await presence.flows.attach(
-        flow.id, subject=subject, authorisation=record.id, signed_in_at=signed_in_at, acr=acr, now=now
-    ):
+    attached = await presence.flows.attach(
+        flow.id,
+        subject=subject,
+        session=session,
+        authorisation=record.id,
+        signed_in_at=signed_in_at,
+        acr=acr,
+        now=now,
+    )
+    if not attached:
         raise FlowUnknown("this flow cannot be used")
     return record.id
 

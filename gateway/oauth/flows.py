@@ -2,7 +2,8 @@
 
  1. push     the partner's request under a secret address, good for one opening within 90 seconds (RFC 9126 §2.2)
  2. open     once, by the browser; the person then has an hour
- 3. attach   the first who signs in, and the authorisation they are asked for: nobody else after them
+ 3. attach   the first who signs in, and the authorisation they are asked for: nobody else after them. From there on
+             only the session that came goes back, not another one that may see the same person's pages
  4. answer   a code for what stands: one minute, one exchange; asked again before, a new one replaces it
  5. redeem   one caller gets it, on all processes together: one UPDATE decides (RFC 6749 §4.1.2)
 
@@ -123,17 +124,31 @@ class Flows:
         """A flow that is open and not over."""
         return await self._one(table.c.id == id_, *_open(now))
 
-    async def of(self, authorisation: str, *, subject: SubjectId, now: int) -> Flow | None:
-        """The newest open flow that leads to this authorisation of this person."""
+    async def of(self, authorisation: str, *, subject: SubjectId, session: str, now: int) -> Flow | None:
+        """The newest open flow by which this session of this person came to this authorisation."""
         mine = (table.c.authorisation == authorisation, table.c.subject == subject)
-        return await self._one(*mine, *_open(now))
+        query = sa.select(table.c.id, table.c.request).where(*mine, *_open(now))
+        newest = query.order_by(table.c.expires_at.desc(), table.c.id).limit(_AT_ONCE)
+        for row in await self._store.read(lambda connection: connection.execute(newest).all()):
+            if row.request == _digest(f"{row.id} {session}"):
+                return await self._one(table.c.id == row.id, *_open(now))
+        return None
 
     async def attach(
-        self, id_: str, *, subject: SubjectId, authorisation: str, signed_in_at: int, acr: str, now: int
+        self,
+        id_: str,
+        *,
+        subject: SubjectId,
+        session: str,
+        authorisation: str,
+        signed_in_at: int,
+        acr: str,
+        now: int,
     ) -> bool:
-        """This person, this authorisation; false when the flow is somebody else's, or over."""
+        """This person, in this session, and this authorisation; false when the flow is somebody else's, or over."""
         free = sa.or_(table.c.subject.is_(None), table.c.subject == subject)
         values = {"subject": subject, "authorisation": authorisation, "signed_in_at": signed_in_at, "acr": acr[:128]}
+        values["request"] = _digest(f"{id_} {session}")  # the address it was pushed under is used up
         mine = sa.update(table).where(table.c.id == id_, free, *_open(now)).values(values)
         return await self._changed(mine)
 

@@ -46,6 +46,7 @@ revoked = sa.Table(
 
 # A request a partner pushed (RFC 9126), and what becomes of it until its code is exchanged. Neither the request's
 # secret nor the code is kept: their digests are. `subject` is who signed in; whoever comes second is refused.
+# `request` is of what the flow goes on with: the pushed address, then, since that works once, the session that came.
 flow = sa.Table(
     "oauth_flow",
     metadata,

@@ -42,7 +42,7 @@ async def get_ask(request: Request, visitor: Visitor) -> Response:
     open_ = state in WAITING if kind_of(record) == "choice" else state == "active"
     if not open_:
         return see(f"/me/ask/{record.id}/receipt")
-    return await _screen(request, record, Choice(answer=""), wrong="", now=now)
+    return await _screen(request, visitor, record, Choice(answer=""), wrong="", now=now)
 
 
 @page(role="beneficiary")
@@ -56,12 +56,12 @@ async def post_ask(request: Request, visitor: Visitor) -> Response:
     if effective_state(record, now) not in WAITING:
         return there
     if choice.answer not in ANSWERS:
-        return await _screen(request, record, choice, wrong="answer", now=now)
+        return await _screen(request, visitor, record, choice, wrong="answer", now=now)
     by = replace(await acting(services, visitor, purpose=record.purpose, now=now), lang=view_of(request).lang)
     try:
         await choose(services, record, choice, by=by, now=now)
     except ExplicitMissing:
-        return await _screen(request, record, choice, wrong="explicit", now=now)
+        return await _screen(request, visitor, record, choice, wrong="explicit", now=now)
     except (StateConflict, RequestLapsed):  # answered by another page, or over: the receipt says which
         pass
     return there
@@ -73,7 +73,7 @@ async def get_receipt(request: Request, visitor: Visitor) -> Response:
     services, record, now = await asked(request, visitor)
     if kind_of(record) == "choice" and effective_state(record, now) == "requested":
         return see(f"/me/ask/{record.id}")
-    flow = await _flow(services, record, now=now)
+    flow = await _flow(services, visitor, record, now=now)
     shown = await screen(services, record, now=now)
     return render(
         request,
@@ -105,8 +105,10 @@ async def get_receipt_json(request: Request, visitor: Visitor) -> Response:
 async def get_return(request: Request, visitor: Visitor) -> Response:
     """Back to the partner's site, with a code or a no. A link, not a form: no page of ours may send a form there."""
     _require_get(request)
+    if visitor.mandate is not None:  # whoever comes back with a code is the person themselves
+        raise PageProblem("forbidden")
     services, record, now = await asked(request, visitor)
-    flow = await _flow(services, record, now=now)
+    flow = await _flow(services, visitor, record, now=now)
     if flow is None:
         return see(f"/me/ask/{record.id}/receipt")
     try:
@@ -138,6 +140,7 @@ async def get_from(request: Request, visitor: Visitor) -> Response:
             services,
             request.path_params["flow"],
             subject=subject_of(visitor),
+            session=visitor.session,
             signed_in_at=visitor.signed_in_at,
             acr=visitor.identity.acr,
             now=services.clock(),
@@ -190,16 +193,20 @@ def _file(content: bytes, kind: str, name: str) -> Response:
     return Response(content, media_type=kind, headers=sent)
 
 
-async def _flow(services: Services, record: Record, *, now: int) -> Flow | None:
-    """The open flow of a partner's site that leads here."""
+async def _flow(services: Services, visitor: Visitor, record: Record, *, now: int) -> Flow | None:
+    """The open flow of a partner's site by which this session came here; none for who helps under a mandate."""
     presence = services.server.presence
-    return None if presence is None else await presence.flows.of(record.id, subject=record.subject, now=now)
+    if presence is None or visitor.mandate is not None:
+        return None
+    return await presence.flows.of(record.id, subject=record.subject, session=visitor.session, now=now)
 
 
-async def _screen(request: Request, record: Record, choice: Choice, *, wrong: str, now: int) -> Response:
+async def _screen(
+    request: Request, visitor: Visitor, record: Record, choice: Choice, *, wrong: str, now: int
+) -> Response:
     services: Services = request.scope["services"]
     shown = await screen(services, record, now=now)
-    flow = await _flow(services, record, now=now)
+    flow = await _flow(services, visitor, record, now=now)
     return render(
         request,
         f"ask/{shown.kind}.html",

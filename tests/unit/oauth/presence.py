@@ -82,7 +82,9 @@ class Site:
     async def shown(self, subject: Any, flow: str) -> str:
         """The authorisation this person sees."""
         now = self.bed.services.clock()
-        return await begin(self.bed.services, flow, subject=subject, signed_in_at=now, acr="eidas1", now=now)
+        return await begin(
+            self.bed.services, flow, subject=subject, session="s", signed_in_at=now, acr="eidas1", now=now
+        )
 
     async def back(self, flow: str) -> dict[str, str]:
         """What the browser brings back."""

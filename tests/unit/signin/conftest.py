@@ -20,6 +20,7 @@ from gateway.signin.roles import Named
 from gateway.web.cookies import NAME
 from gateway.web.models import web_session
 from tests.bed import Bed, bed, served
+from tests.unit.oauth.presence import BACK
 from tests.unit.signin.hostile import Hostile
 
 NOON = 1_795_348_800_000
@@ -143,7 +144,7 @@ async def open_world(home: Path, url: str) -> AsyncIterator[World]:
             home, database_url=url, sandbox_url="http://127.0.0.1:9", clock=clock,
             identity_providers=str(home / "providers.yaml"),
         ) as opened:  # fmt: skip
-            await opened.partner("ml-brume")
+            await opened.partner("ml-brume", redirect_uris=[BACK])
             token = await opened.token("ml-brume")
             await opened.link(token, "amina-delorme")
             yield World(bed=opened, clock=clock, fc=fc, pc=pc)

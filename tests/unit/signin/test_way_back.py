@@ -1,0 +1,81 @@
+"""Who goes back to a partner's site with a code: the person, in the session that came from there, by a click."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.unit.oauth.presence import BACK, Site
+from tests.unit.signin.conftest import World, civil
+from tests.unit.signin.test_helpers import HELPER, as_helper, end, record
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+async def come(world: World, browser: httpx.AsyncClient, **headers: str) -> str:
+    """From the partner's site to the request, through the sign-in where there is no session; gives its address."""
+    pushed = await Site(world.bed).push()
+    assert pushed.status_code == 201, pushed.text
+    query = {"client_id": "ml-brume", "request_uri": pushed.json()["request_uri"]}
+    entered = (await browser.get("/oauth/authorize", params=query, headers=headers)).headers["location"]
+    there = await browser.get(entered, headers=headers)
+    if there.headers["location"].startswith("/signin"):
+        await world.back(browser, await world.leave(browser))
+        there = await browser.get(entered, headers=headers)
+    return str(there.headers["location"])
+
+
+async def say(browser: httpx.AsyncClient, page: str, answer: str) -> httpx.Response:
+    form = re.search(r'name="form" value="(\w+)"', (await browser.get(page)).text)
+    assert form
+    return await browser.post(page, data={"form": form[1], "answer": answer}, headers=OURS)
+
+
+async def way_back(browser: httpx.AsyncClient, page: str) -> str | None:
+    """The link of the receipt, as it stands there."""
+    found = re.search(rf'href="({page}/return[^"]*)"', (await browser.get(f"{page}/receipt")).text)
+    return found and found[1]
+
+
+async def sign_in_as(world: World, person: str, sub: str) -> None:
+    """Whoever signs in from now on is this person, whom the partner knows."""
+    await world.bed.link(await world.bed.token("ml-brume"), person)
+    world.fc.claims, world.fc.sub = civil(person), sub * 16 + "v1"
+
+
+async def test_who_helps_answers_and_is_not_the_person_who_is_present(each_world: World) -> None:
+    """A yes under a mandate stands; the way back stays with the session that came, and nobody gets a code for it."""
+    world = each_world
+    async with world.browser() as person:
+        page = await come(world, person)
+        made = (await record(world, {"pivot": world.bed.people[HELPER].pivot})).json()["id"]
+        as_helper(world)
+        async with world.browser() as helper:
+            await world.back(helper, await world.leave(helper))
+            shown = await helper.get(page)
+            assert "/return" not in shown.text
+            assert (await say(helper, page, "yes")).status_code == 303
+            assert await way_back(helper, page) is None
+            answer = await helper.get(f"{page}/return", headers=OURS)
+            assert (answer.status_code, answer.headers.get("location")) == (403, None)
+        there = await way_back(person, page)
+        assert there is not None
+        assert (await person.get(there, headers=OURS)).headers["location"].startswith(BACK + "&code=")
+    await end(world, made)
+
+
+async def test_another_session_of_the_same_person_does_not_go_back(each_world: World) -> None:
+    """What this browser brought, this browser brings back; opened again there, the way is that session's."""
+    world = each_world
+    await sign_in_as(world, "lucas-perrin", "10ca")
+    async with world.browser() as first, world.browser() as second:
+        page = await come(world, first)
+        await world.back(second, await world.leave(second))
+        await say(second, page, "no")
+        assert await way_back(second, page) is None
+        assert (await second.get(f"{page}/return", headers=OURS)).headers["location"] == f"{page}/receipt"
+        there = await way_back(first, page)
+        assert there is not None
+        assert "error=access_denied" in (await first.get(there, headers=OURS)).headers["location"]
