@@ -5,6 +5,7 @@ give one result. Leaving the page is no answer. Nothing is ticked for the person
 """
 
 import asyncio
+import hmac
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from gateway.services import Services
 from gateway.web.ask import receipts
 from gateway.web.ask.outcomes import outcome_of
 from gateway.web.ask.screen import kind_of, screen
-from gateway.web.me.acting import acting, subject_of
+from gateway.web.me.acting import acting, from_elsewhere, subject_of
 from gateway.web.me.asking import ask
 from gateway.web.me.sharing import WAITING, record_of
 from gateway.web.page import form_of, page, see, visitor_of
@@ -82,7 +83,7 @@ async def get_receipt(request: Request, visitor: Visitor) -> Response:
         outcome=outcome_of(record, now),
         reference=receipts.reference_of(record),
         files=f"/me/ask/{record.id}/receipt",
-        back=None if flow is None else f"/me/ask/{record.id}/return",
+        back=None if flow is None else _back(visitor, flow),
         visiting=False,
     )
 
@@ -103,13 +104,16 @@ async def get_receipt_json(request: Request, visitor: Visitor) -> Response:
 
 @page(role="beneficiary")
 async def get_return(request: Request, visitor: Visitor) -> Response:
-    """Back to the partner's site, with a code or a no. A link, not a form: no page of ours may send a form there."""
+    """Back to the partner's site, with a code or a no: by the link of a page the person has seen, or not at all.
+
+    A link, not a form: no page of ours may send a form there. It works in this session only, and not from elsewhere.
+    """
     _require_get(request)
     if visitor.mandate is not None:  # whoever comes back with a code is the person themselves
         raise PageProblem("forbidden")
     services, record, now = await asked(request, visitor)
     flow = await _flow(services, visitor, record, now=now)
-    if flow is None:
+    if flow is None or from_elsewhere(request) or not _clicked(request, _back(visitor, flow)):
         return see(f"/me/ask/{record.id}/receipt")
     try:
         return see(await finish(services, flow, now=now))
@@ -201,6 +205,17 @@ async def _flow(services: Services, visitor: Visitor, record: Record, *, now: in
     return await presence.flows.of(record.id, subject=record.subject, session=visitor.session, now=now)
 
 
+def _back(visitor: Visitor, flow: Flow) -> str:
+    """The link of our pages that goes back: nobody else can write it."""
+    link = hmac.digest(visitor.form_token.encode(), flow.id.encode(), "sha256")[:16].hex()
+    return f"/me/ask/{flow.authorisation}/return?link={link}"
+
+
+def _clicked(request: Request, link: str) -> bool:
+    sent = b"?".join((request.scope["path"].encode(), request.scope["query_string"]))
+    return hmac.compare_digest(sent, link.encode())
+
+
 async def _screen(
     request: Request, visitor: Visitor, record: Record, choice: Choice, *, wrong: str, now: int
 ) -> Response:
@@ -217,7 +232,7 @@ async def _screen(
         ticked=choice.kept | choice.explicit,
         wrong=wrong,
         noted=await services.channels.assistance.waits(record.id),
-        back=None if flow is None else f"/me/ask/{record.id}/return",
+        back=None if flow is None else _back(visitor, flow),
         longest=LONGEST,
         visiting=False,
     )

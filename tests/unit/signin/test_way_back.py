@@ -79,3 +79,22 @@ async def test_another_session_of_the_same_person_does_not_go_back(each_world: W
         there = await way_back(first, page)
         assert there is not None
         assert "error=access_denied" in (await first.get(there, headers=OURS)).headers["location"]
+
+
+async def test_leading_a_browser_there_shows_the_page_and_gives_no_code(world: World) -> None:
+    """A partner knows the address; without a page and a click of the person there is no code and no token."""
+    await sign_in_as(world, "nora-lemaire", "90fa")
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Referer": BACK}
+    async with world.browser() as browser:
+        page = await come(world, browser, **elsewhere)
+        await say(browser, page, "yes")
+        world.clock.advance(600)
+        assert await come(world, browser, **elsewhere) == page
+        there = await way_back(browser, page)
+        assert there is not None
+        altered = there[:-1] + ("0" if there[-1] != "0" else "1")
+        for address in (f"{page}/return", altered, there + "&x=y", f"{page}/return?link=\u00e9"):
+            for headers in (elsewhere, OURS, {}):
+                assert (await browser.get(address, headers=headers)).headers["location"] == f"{page}/receipt"
+        assert (await browser.get(there, headers=elsewhere)).headers["location"] == f"{page}/receipt"
+        assert (await browser.get(there, headers=OURS)).headers["location"].startswith(BACK + "&code=")
