@@ -110,18 +110,18 @@ class Roles:
 
     async def remove(self, id_: str, *, now: int) -> int:
         """Take a line out and end the sessions of its human, at once; gives how many. Raises `RoleInvalid`."""
-        found = next((line for line in await self.lines() if line.id == id_), None)
+        query = sa.select(table).where(table.c.id == id_, table.c.ended_at.is_(None))
+        found = await self._store.read(lambda connection: connection.execute(query).one_or_none())
         if found is None:
             raise RoleInvalid("no such line")
-        query = sa.select(table.c.sealed).where(table.c.id == id_, table.c.ended_at.is_(None))
         ended = 0
 
         def change(connection: Connection, index: int) -> None:
             nonlocal ended
-            sealed = connection.execute(query).scalar_one_or_none()
-            if sealed is None:
+            row = connection.execute(query).one_or_none()
+            if row is None:
                 raise RoleInvalid("no such line")
-            named = self._opened(id_, sealed)
+            named = self._opened(id_, row.sealed)
             if named["sub"] is not None:
                 ended = self._sessions.drop(connection, owner(named["issuer"], named["sub"]))
             gone = {"ended_at": now, "entry": index, "sealed": b"", "mail": None, "account": None}
@@ -132,10 +132,13 @@ class Roles:
         return ended
 
     async def lines(self) -> Sequence[Line]:
-        """The whole list, oldest first."""
-        query = sa.select(table).where(table.c.ended_at.is_(None)).order_by(table.c.created_at, table.c.id)
-        rows = await self._store.read(lambda connection: connection.execute(query.limit(_MOST)).all())
-        return [self._line(row) for row in rows]
+        """The whole list, oldest first, read in pages."""
+        found: list[Line] = []
+        page = await self._page(None)
+        while page:
+            found += page
+            page = await self._page(page[-1]) if len(page) == _MOST else []
+        return found
 
     async def of(self, *, issuer: str, sub: str, mail: str | None, siret: str | None) -> Sequence[Line]:
         """The lines that this account may take, bound to it or still to be bound."""
@@ -146,6 +149,13 @@ class Roles:
         query = sa.select(table).where(table.c.ended_at.is_(None), mine, right)
         ordered = query.order_by(table.c.created_at, table.c.id).limit(_MOST)
         rows = await self._store.read(lambda connection: connection.execute(ordered).all())
+        return [self._line(row) for row in rows]
+
+    async def _page(self, after: Line | None) -> list[Line]:
+        query = sa.select(table).where(table.c.ended_at.is_(None)).order_by(table.c.created_at, table.c.id)
+        if after is not None:
+            query = query.where(sa.tuple_(table.c.created_at, table.c.id) > sa.tuple_(after.created_at, after.id))
+        rows = await self._store.read(lambda connection: connection.execute(query.limit(_MOST)).all())
         return [self._line(row) for row in rows]
 
     def take(self, connection: Connection, id_: str, *, issuer: str, sub: str, now: int) -> None:
