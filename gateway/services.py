@@ -301,6 +301,7 @@ async def open_services(settings: Settings, *, clock: Clock = wall_clock) -> Asy
                 sessions=sessions,
                 mandates=channels.mandates,
                 outbound=providers,
+                count=ledger.count,
                 clock=clock,
             ),
             pages=_pages(settings),

@@ -104,7 +104,7 @@ EVENTS: Mapping[str, Words] = {
     "token.issued": ("{org} a reçu un jeton d'accès", "{org} was given an access token"),
     "token.refused": ("Un jeton d'accès a été refusé", "An access token was refused"),
     "token.revoked": ("Un jeton d'accès a été révoqué", "An access token was revoked"),
-    "token.noise": ("Des demandes de jeton répétées ont été comptées", "Repeated token requests were counted"),
+    "token.noise": ("Des demandes que rien ne prouvait ont été comptées", "Requests that proved nothing were counted"),
     "watch.judged": ("Une alerte a été jugée", "An alert was judged"),
     "console.viewed": ("Un DPO a consulté la console", "A DPO used the console"),
     "console.searched": ("Un DPO a cherché une personne", "A DPO searched for a person"),

@@ -6,8 +6,8 @@
  4  choose     when one human may enter as several: they say as whom; nothing is chosen for them
  5  open       second factor for DPOs and operators; the session, its entry and what it rests on in one transaction
 
-Refusals after 2 are entries of the journal: the provider, one word, no name. What is refused before is not, or anybody
-could fill the journal by calling an address.
+A refusal is an entry of the journal, the provider, one word, no name, once the provider has vouched for somebody. What
+is refused before is counted, with all that nobody had proved: anybody could fill the journal by coming back wrongly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from consent.representatives import Mandates, in_force
 from gateway.actors import actor_tag, holder_tag
 from gateway.pace import Pace
 from gateway.signin.civil import civil_identity, greeting
-from gateway.signin.errors import Fault, SigninRefused
+from gateway.signin.errors import VOUCHED, Fault, SigninRefused
 from gateway.signin.pending import Pendings
 from gateway.signin.relying_party import RelyingParty, SignedIn
 from gateway.signin.roles import Roles, owner
@@ -86,6 +86,8 @@ class Entrance:
     roles: Roles
     journal: Journal
     actors: bytes = field(repr=False)
+    count: Callable[[str, int], None]
+    """Notes a reason of what nobody had proved, and when (`oauth/ledger.py`)."""
     clock: Callable[[], int]
     pace: Pace = field(default_factory=lambda: Pace(burst=60, per_second=10))
     """How often one address may begin or come back; behind a proxy that is one for all."""
@@ -103,14 +105,16 @@ class Entrance:
         state = returned.get("state", "")
         begun = await self.pendings.take("signin", browser.cookie, state, now=self.clock())
         if begun["asked"]["provider"] != provider:  # the other provider's answer at this one's address
-            await self._refused(provider, Fault.ISSUER_MISMATCH)
+            self._count(Fault.ISSUER_MISMATCH)
             raise SigninRefused(Fault.ISSUER_MISMATCH)
         try:
             signed = await party.complete(begun["asked"], returned)
             ways = await self._ways(signed)  # 3
         except SigninRefused as refused:
-            if refused.fault is not Fault.DECLINED:
+            if refused.fault in VOUCHED:
                 await self._refused(provider, refused.fault)
+            elif refused.fault is not Fault.DECLINED:
+                self._count(refused.fault)
             raise
         account = Account(issuer=signed.provider.issuer, sub=signed.sub)
         civil = civil_identity(signed.claims) if signed.provider.public == "people" else {}
@@ -269,6 +273,9 @@ class Entrance:
         except _UNKNOWN as error:
             raise SigninRefused(_fault(error)) from None
         return Entered(secret=secret, role=identity.role, next=next_)
+
+    def _count(self, fault: Fault) -> None:
+        self.count(f"signin_{fault.value}", self.clock())
 
     async def _refused(self, provider: str, fault: Fault, identity: Identity | None = None) -> None:
         """The entry of a refusal; what cannot be written changes nothing for whom it refuses."""

@@ -4,8 +4,9 @@ SigninRefused      a sign-in that must not happen; `fault` is one of `Fault`
 ProvidersInvalid   the file of identity providers cannot be used: the start is refused, with a sentence
 RoleInvalid        a role that cannot be given or taken back
 
-A fault goes to the log and the journal as its word. People read one of a few pages (`pages.py`): what a provider wrote
-in `error_description` is never shown, kept or logged.
+A fault goes to the log as its word, and to the journal: as an entry once the provider has vouched for somebody
+(`VOUCHED`), counted before, when anybody could bring it about. People read one of a few pages (`pages.py`): what a
+provider wrote in `error_description` is never shown, kept or logged.
 """
 
 from enum import StrEnum
@@ -54,6 +55,23 @@ class Fault(StrEnum):
     NOT_LISTED = "not_listed"
     SECOND_FACTOR = "second_factor"
     CHOICE_GONE = "choice_gone"
+
+
+VOUCHED = frozenset(
+    {
+        Fault.LEVEL,
+        Fault.METHODS,
+        Fault.NOT_FRESH,
+        Fault.USERINFO_UNSIGNED,
+        Fault.USERINFO_SUBJECT,
+        Fault.IDENTITY_INCOMPLETE,
+        Fault.PERSON_UNKNOWN,
+        Fault.PERSON_AMBIGUOUS,
+        Fault.NOT_LISTED,
+        Fault.SECOND_FACTOR,
+    }
+)
+"""What can only be wrong after the code was exchanged and the id_token found to be the provider's, for this sign-in."""
 
 
 class SigninRefused(Exception):  # noqa: N818  a refusal is an answer, not a fault

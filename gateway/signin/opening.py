@@ -31,6 +31,7 @@ def open_entrance(
     sessions: Sessions,
     mandates: Mandates,
     outbound: Outbound,
+    count: Callable[[str, int], None],
     clock: Callable[[], int],
 ) -> Entrance:
     """Build it on ready parts; raises `ProvidersInvalid`. Without a file of providers nobody can sign in."""
@@ -57,5 +58,6 @@ def open_entrance(
         ),
         journal=journal,
         actors=keys.actors,
+        count=count,
         clock=clock,
     )

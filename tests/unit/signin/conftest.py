@@ -106,6 +106,16 @@ class World:
         """The newest entry of the journal."""
         return (await self.bed.journal(await self.bed.size() - 1))[0]
 
+    async def noted(self, before: int) -> list[tuple[str, ...]]:
+        """What the journal says of refusals since: entries, then what was counted."""
+        await self.bed.services.server.ledger.settle(self.clock())
+        entries = await self.bed.journal(before)
+        refused = [
+            ("refused", each["reason"], each["provider"]) for each in entries if each["type"] == "signin.refused"
+        ]
+        noise = [each["counts"] for each in entries if each["type"] == "token.noise"]
+        return refused + [(kind, str(times)) for each in noise for kind, times in each.items()]
+
     async def list_dpo(self, organisation: str = "caf-brume", role: Any = "dpo", **named: Any) -> str:
         """A line of the allow-list."""
         named = named or {"mail": PRO["email"], "siret": PRO["siret"]}

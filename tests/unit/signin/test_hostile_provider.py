@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from tests.unit.signin.conftest import SECRET, World, signed_in
+from gateway.signin.errors import VOUCHED, Fault
+from tests.unit.signin.conftest import SECRET, World, civil, signed_in
 from tests.unit.signin.hostile import Hostile, forged, new_key, public
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -141,16 +142,17 @@ async def test_an_id_token_that_is_not_as_it_must_be(
 
 
 async def refused(world: World, reason: str, *, provider: str = "franceconnect", **back: Any) -> None:
+    """An entry once the provider had vouched for somebody, counted before."""
+    await world.bed.services.server.ledger.settle(world.clock())
     before = await world.bed.size()
     answer = await world.sign_in(provider, **back)
     assert answer.status_code in {400, 403, 502, 503}, answer.text
     assert not signed_in(answer)
     assert await world.sessions() == 0
-    entries = await world.bed.journal(before)
-    assert [(each["type"], each["reason"], each["provider"]) for each in entries] == [
-        ("signin.refused", reason, provider)
-    ]
-    assert entries[0].keys() <= {"v", "type", "id", "time", "provider", "reason"}
+    vouched = Fault(reason) in VOUCHED
+    assert await world.noted(before) == [("refused", reason, provider) if vouched else (f"signin_{reason}", "1")]
+    (entry,) = await world.bed.journal(before)
+    assert entry.keys() <= {"v", "type", "id", "time", "provider", "reason", "since", "until", "counts"}
 
 
 async def test_control_a_good_answer_signs_in(world: World) -> None:
@@ -248,22 +250,48 @@ async def test_a_way_back_that_is_not_as_it_must_be(world: World, reason: str, b
 
 async def test_who_declines_is_told_so_and_nothing_is_noted(world: World) -> None:
     """Changing one's mind is no refusal of ours; what the provider wrote is not shown."""
+    await world.bed.services.server.ledger.settle(world.clock())
     before = await world.bed.size()
     answer = await world.sign_in(code=..., error="access_denied", error_description="Texte du fournisseur")
     assert answer.status_code == 403
     assert "Vous avez arrêté la connexion" in answer.text
     assert "Texte du fournisseur" not in answer.text
+    assert await world.noted(before) == []
+
+
+async def test_coming_back_wrongly_again_and_again_writes_one_entry(each_world: World) -> None:
+    """A state is free to get: what anybody can do is counted, whatever the address brings; a person refused is not."""
+    world = each_world
+    await world.bed.services.server.ledger.settle(world.clock())
+    before = await world.bed.size()
+    for _ in range(5):
+        await world.sign_in(iss="https://evil.example")
+        await world.sign_in(error="server_error", code=...)
+    world.fc.answers["token"] = lambda: JSONResponse({"error": "invalid_grant"}, 400)
+    await world.sign_in()
+    del world.fc.answers["token"]
     assert await world.bed.size() == before
+    world.fc.claims, world.fc.sub = civil("odette-hervieu"), "0de7" * 16 + "v1"
+    await world.sign_in()
+    assert sorted(await world.noted(before)) == [
+        ("refused", "person_unknown", "franceconnect"),
+        ("signin_exchange_refused", "1"),
+        ("signin_issuer_mismatch", "5"),
+        ("signin_provider_error", "5"),
+    ]
+    assert await world.bed.size() == before + 2
 
 
 async def test_the_answer_of_one_provider_at_the_address_of_the_other(world: World) -> None:
     """Mix-up (RFC 9700 §4.4): the code goes to nobody."""
     async with world.browser() as browser:
         asked = await world.leave(browser, "franceconnect")
+        await world.bed.services.server.ledger.settle(world.clock())
+        before = await world.bed.size()
         answer = await world.back(browser, asked, "proconnect")
     assert answer.status_code == 502
     assert not signed_in(answer)
-    assert (await world.last())["reason"] == "issuer_mismatch"
+    assert await world.noted(before) == [("signin_issuer_mismatch", "1")]
     assert not [what for op in (world.fc, world.pc) for what, _ in op.asked if what == "token"]
 
 
@@ -338,11 +366,12 @@ async def test_a_withdrawn_key_is_good_for_an_hour_at_most(world: World) -> None
 
 
 async def refused_now(world: World, reason: str) -> None:
-    before = await world.sessions()
+    await world.bed.services.server.ledger.settle(world.clock())
+    before, entries = await world.sessions(), await world.bed.size()
     answer = await world.sign_in()
     assert not signed_in(answer)
     assert await world.sessions() == before
-    assert (await world.last())["reason"] == reason
+    assert (f"signin_{reason}", "1") in await world.noted(entries)
 
 
 async def test_a_provider_that_fails_is_left_alone_for_a_moment(world: World) -> None:
