@@ -18,6 +18,12 @@ PROBLEMS: Mapping[str, Problem] = {
     "body_too_large": Problem(
         413, "The body is too large", "Bodies are at most 64 KiB.", "Split the request: one person per exchange."
     ),
+    "body_too_slow": Problem(
+        408,
+        "The body took too long",
+        "The whole body must be here ten seconds after its head. Nothing was done, the connection is closed.",
+        "Send the request again, on a new connection, with its whole body.",
+    ),
     "unsupported_media_type": Problem(
         415, "Only application/json is read", "The Content-Type is not application/json.", "Send JSON and say so."
     ),

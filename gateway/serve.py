@@ -14,6 +14,7 @@ from audit.errors import StoreUnavailable
 from gateway import logging
 from gateway.app import build_app
 from gateway.catalogues.bundles import digest_in_force
+from gateway.connections import KEEP_ALIVE_SECONDS, sweep
 from gateway.database import open_database
 from gateway.schema import migrate
 from gateway.services import Services, open_services
@@ -126,7 +127,7 @@ async def _serve(
         server_header=False,
         date_header=True,
         h11_max_incomplete_event_size=16_384,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=15,
     )
     server = uvicorn.Server(config)
@@ -136,4 +137,8 @@ async def _serve(
 
     if until is not None:
         until.add_done_callback(stop)
-    await server.serve(sockets=[listening.dup()])
+    sweeping = asyncio.create_task(sweep(server.server_state.connections), name="connections")
+    try:
+        await server.serve(sockets=[listening.dup()])
+    finally:
+        sweeping.cancel()

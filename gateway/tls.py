@@ -11,8 +11,7 @@ import asyncio
 import ssl
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from gateway.connections import BoundedProtocol
 from gateway.settings import Settings
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 all qualify
@@ -24,7 +23,7 @@ class TlsRefused(Exception):  # noqa: N818  the start is refused, with a sentenc
     code = "tls_refused"
 
 
-class TlsProtocol(HttpToolsProtocol):
+class TlsProtocol(BoundedProtocol):
     """HTTP over TLS whose ASGI scope tells the client's certificate."""
 
     _told: dict[object, object]
@@ -52,7 +51,7 @@ class TlsProtocol(HttpToolsProtocol):
 def server_options(settings: Settings) -> dict[str, Any]:
     """What `uvicorn.Config` is given beside the rest; nothing when a proxy ends TLS."""
     if not settings.tls_key:
-        return {"http": "httptools"}
+        return {"http": BoundedProtocol}
     context = _context(settings)
     return {"http": TlsProtocol, "ssl_context_factory": lambda _config, _default: context}
 

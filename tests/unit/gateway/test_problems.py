@@ -86,7 +86,7 @@ def test_every_refusal_written_in_the_gateway_is_in_the_table() -> None:
 def test_each_row_says_what_happened_and_what_to_do(code: str) -> None:
     """Status that fits, sentences that end, a page of its own in the documentation."""
     row = PROBLEMS[code]
-    assert row.status in {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 502, 503}
+    assert row.status in {400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 502, 503}
     assert not row.title.endswith(".")
     assert row.meaning.endswith((".", ")."))
     assert row.remedy.endswith(".")

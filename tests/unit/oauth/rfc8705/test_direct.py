@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors import sandbox
 from gateway.app import build_app
+from gateway.connections import BoundedProtocol
 from gateway.oauth.certificates import thumbprint
 from gateway.oauth.client import make_assertion
 from gateway.processes import free_port
@@ -198,4 +199,4 @@ def test_files_that_cannot_be_used_stop_the_start(tmp_path):
 
 def test_behind_a_proxy_nothing_of_tls_is_set_up(tmp_path):
     """Without files the gateway speaks HTTP to its proxy."""
-    assert server_options(Settings(home=tmp_path)) == {"http": "httptools"}
+    assert server_options(Settings(home=tmp_path)) == {"http": BoundedProtocol}
