@@ -209,6 +209,8 @@ class Entrance:
 
     async def _as_professional(self, signed: SignedIn, common: Identity) -> Sequence[Way]:
         mail, siret = (_text(signed.claims.get(name)) for name in ("email", "siret"))
+        if signed.claims.get("email_verified", True) is not True:  # nobody has shown that the address is theirs
+            mail = None
         lines = await self.roles.of(issuer=signed.provider.issuer, sub=signed.sub, mail=mail, siret=siret)
         ways: list[Way] = []
         for line in lines[:_MOST]:

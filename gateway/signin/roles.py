@@ -2,6 +2,7 @@
 
 A line names an account (`sub`) at a provider, or an address of mail with a SIRET; then the first sign-in that shows
 both binds it to that account, and from there on only the account counts: whoever gets the address later gets nothing.
+An address that the provider says it has not verified (`email_verified`, OpenID Connect Core 1.0 §5.1) binds nothing.
 The SIRET, when the line has one, is asked for again at each sign-in: who changes employer loses the role.
 Neither account nor address stands in clear. Giving and removing are entries of the journal; removing ends the sessions.
 """
