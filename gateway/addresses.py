@@ -14,8 +14,10 @@ from typing import Any
 from yarl import URL
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-_LONGEST = 500
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LONGEST = 500
+_UNICAST = ipaddress.ip_network("2000::/3")
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")  # RFC 9637: Python 3.11 does not know it
+_EMBEDDING = (ipaddress.ip_network("::ffff:0:0/96"), ipaddress.ip_network("64:ff9b::/96"))
 
 
 class AddressRefused(Exception):  # noqa: N818  a refusal is an answer, not a fault
@@ -35,7 +37,7 @@ def normal(text: str, allowed: Collection[str]) -> str:
         host, port = url.host, url.port
     except ValueError:
         raise AddressRefused("not_an_address") from None
-    if not host or not port or not text.isascii() or len(text) > _LONGEST or not text.isprintable():
+    if not host or not port or not text.isascii() or len(text) > LONGEST or not text.isprintable():
         raise AddressRefused("not_an_address")
     if url.user is not None or url.password is not None or "#" in text:
         raise AddressRefused("credentials_or_fragment")
@@ -60,16 +62,20 @@ async def check(text: str, allowed: Collection[str]) -> str:
 
 
 def public(text: str | int) -> bool:
-    """Whether an address of the Internet: not of this machine, of a private, link-local, shared or other network."""
+    """Whether an address of the Internet: not of this machine, of a private, link-local, shared or other network.
+
+    Of IPv6 that is what lies in 2000::/3 (RFC 4291 §2.4), the one part given out yet. An IPv4 address written as IPv6
+    (RFC 4291 §2.5.5.2, RFC 6052 §2.1), or inside an address of a tunnel, is judged as itself.
+    """
     try:
         address = ipaddress.ip_address(str(text).partition("%")[0])
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None and not public(str(inner)):
+        if any(address in network for network in _EMBEDDING):
+            return public(str(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)))
+        inner = address.sixtofour or (address.teredo or (None, None))[1]
+        if address not in _UNICAST or address in _DOCUMENTATION or (inner is not None and not public(str(inner))):
             return False
     return address.is_global and not address.is_multicast
 

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from cryptography.x509 import Name
 
+from gateway.addresses import LONGEST
 from gateway.oauth.errors import PartnerInvalid
 
 Binding = Literal["dpop", "mtls", "bearer"]
 
 MAX_CERTIFICATES = 8
 MAX_REDIRECT_URIS = 8
-MAX_ADDRESS = 512
+MAX_ADDRESS = LONGEST
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _DNS = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")

@@ -16,7 +16,8 @@ LOCAL = frozenset({"127.0.0.1", "localhost"})
 BODY, HEADERS = b"{}", {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e",
+                                     "::ffff:93.184.215.14"])  # fmt: skip
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     """Both families, and one behind a translator."""
     assert public(address)
@@ -29,7 +30,9 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
         "255.255.255.255", "224.0.0.1", "239.1.1.1", "198.18.0.1", "192.0.2.1", "240.0.0.1", "::1", "::", "fe80::1",
         "fe80::1%eth0", "fc00::1", "ff02::1", "ff0e::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:80ff:fffe", "2001:db8::1", "", "nonsense",
-        "0x7f.1", "2130706433", "127.1",
+        "0x7f.1", "2130706433", "127.1", "::127.0.0.1", "::a00:1", "::5db8:d70e", "64:ff9b:1::7f00:1", "64:ff9b:1::1",
+        "::ffff:0:127.0.0.1", "::ffff:0:a00:1", "fec0::1", "feff::1", "100::1", "5f00::1", "4000::1", "2001::1",
+        "3fff::1", "2002:a00:1::1",
     ],
 )  # fmt: skip
 def test_all_others_are_not(address: str) -> None:
@@ -79,6 +82,7 @@ def test_an_address_is_kept_as_it_will_be_called() -> None:
     [
         "https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://10.1.2.3/", "https://169.254.169.254/",
         "https://2130706433/", "https://0x7f.0.0.1/", "https://127.1/", "https://[::ffff:127.0.0.1]/", "https://0/",
+        "https://[::127.0.0.1]/",
     ],
 )  # fmt: skip
 async def test_registering_resolves_and_refuses_what_is_not_public(url: str) -> None:

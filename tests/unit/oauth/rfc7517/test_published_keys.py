@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from gateway.addresses import normal
 from gateway.oauth import partners as registrations
 from gateway.oauth.client import ClientKey
 from gateway.oauth.errors import PartnerInvalid
@@ -191,6 +192,17 @@ def test_only_an_https_address_is_registered(uri: str) -> None:
     with pytest.raises(PartnerInvalid) as caught:
         new_partner(id="ml-brume", name="M", siret="12345678200010", scopes=["data:rsa"], jwks_uri=uri, now=NOW)
     assert caught.value.member == "jwks_uri"
+
+
+def test_what_is_registered_is_also_fetched() -> None:
+    """One bound for both: an address that is taken is one that is called."""
+    longest = "https://partner.example/" + "x" * 476
+    new_partner(id="ml-brume", name="M", siret="12345678200010", scopes=["data:rsa"], jwks_uri=longest, now=NOW)
+    assert normal(longest, ()) == longest
+    with pytest.raises(PartnerInvalid):
+        new_partner(
+            id="ml-brume", name="M", siret="12345678200010", scopes=["data:rsa"], jwks_uri=longest + "x", now=NOW
+        )
 
 
 def test_keys_are_given_or_published_not_both() -> None:
