@@ -1,7 +1,8 @@
 """Backups of the key store: dated files of wrapped keys, one line per person, that expire and that erasures reach into.
 
 They open nothing without the key-encryption key, which is backed up elsewhere. Answers for: files older than their
-time are deleted at each run; the line of an erased person is overwritten in place, in every file of the folder.
+time are deleted at each run, and what a killed run has left after an hour; the line of an erased person is overwritten
+in place, in every file of the folder, unfinished ones too, and in a new one whose making the erasure came between.
 Refuses to bring an erased person back: such lines are left out of a restoration. A copy made outside the folder is
 out of reach; then the tombstones decide at the next start.
 """
@@ -9,7 +10,6 @@ out of reach; then the tombstones decide at the next start.
 import base64
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +18,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from audit.files import sync_directory
 from audit.store import Store
-from consent.erasure import Tombstones
+from consent.erasure import Tombstones, tombstones
 from consent.models import subject_key
 
 FORMAT = "passerelle-keys/1"
 _NAME = "keys-%Y%m%dT%H%M%S.%fZ.jsonl"
+_UNFINISHED = ".unfinished"
+_LONGEST = timedelta(hours=1)  # a run takes less
 
 
 class BackupRefused(Exception):  # noqa: N818  the command ends, with a sentence
@@ -32,22 +35,28 @@ class BackupRefused(Exception):  # noqa: N818  the command ends, with a sentence
     code = "backup_refused"
 
 
-async def back_up_keys(key_store: Store, folder: Path, *, days: int, now: int) -> Path:
-    """Write today's file, delete those that have expired; gives the file."""
+async def back_up_keys(key_store: Store, folder: Path, *, main: Store, days: int, now: int) -> Path:
+    """Write today's file, delete those that have expired; gives the file. `main` knows who was erased."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     moment = datetime.fromtimestamp(now / 1000, UTC)
     for old, made in _files(folder):
-        if made < moment - timedelta(days=days):
+        if made < moment - (timedelta(days=days) if old.suffix != _UNFINISHED else _LONGEST):
             old.unlink()
     every = sa.select(subject_key).order_by(subject_key.c.subject)
     rows = await key_store.read(lambda connection: connection.execute(every).mappings().all())
     lines = [json.dumps({"format": FORMAT, "made_at": now}), *map(_line, rows)]
     path = folder / moment.strftime(_NAME)
-    with tempfile.NamedTemporaryFile(dir=folder) as handle:  # mode 0600
-        handle.write("\n".join([*lines, ""]).encode())
-        handle.flush()
-        os.fsync(handle.fileno())
-        os.link(handle.name, path)
+    unfinished = path.with_suffix(_UNFINISHED)
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            handle.write("\n".join([*lines, ""]).encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_directory(folder)
+    drop_erased(folder, await tombstones(main))  # whoever was erased since the rows were read
     return path
 
 
@@ -99,10 +108,10 @@ def _is_erased(line: Mapping[str, Any], erased: Tombstones) -> bool:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, datetime]]:
-    """Every backup, and when it was made."""
-    for path in sorted(folder.glob("keys-*.jsonl")):
+    """Every backup, what is becoming one or was to, and when it was made."""
+    for path in sorted([*folder.glob("keys-*.jsonl"), *folder.glob(f"keys-*{_UNFINISHED}")]):
         try:
-            yield path, datetime.strptime(path.name, _NAME).replace(tzinfo=UTC)
+            yield path, datetime.strptime(path.with_suffix(".jsonl").name, _NAME).replace(tzinfo=UTC)
         except ValueError:
             continue
 

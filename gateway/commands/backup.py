@@ -49,7 +49,8 @@ async def _back_up_keys(current: Settings, out: Path | None) -> Path:
 
     folder = current.keys_backups if out is None else out
     async with open_services(current) as services:
-        return await back_up_keys(services.key_store, folder, days=current.keys_backup_days, now=services.clock())
+        days, now = current.keys_backup_days, services.clock()
+        return await back_up_keys(services.key_store, folder, main=services.store, days=days, now=now)
 
 
 async def _restore_keys(current: Settings, file: Path) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,8 +136,8 @@ async def settle(place: Place) -> None:
 async def test_nothing_of_the_key_is_left_in_any_file(place: Place, tmp_path: Path) -> None:
     """Rule (P6): neither in databases and their logs, nor in the backups of keys; backups of the rest never had it."""
     now = wall_clock()
-    async with open_database(place.settings.keys_url) as key_store:
-        await back_up_keys(key_store, place.settings.keys_backups, days=30, now=now)
+    async with open_database(place.settings.keys_url) as key_store, open_database(place.settings.main_url) as store:
+        await back_up_keys(key_store, place.settings.keys_backups, main=store, days=30, now=now)
     main = back_up(place.settings, tmp_path / "backups" / "main", now=now)
     line = json.loads(next(place.settings.keys_backups.glob("*.jsonl")).read_text("ascii").splitlines()[1])
     place.secrets["wrapped key, as text"] = line["wrapped"].encode()
@@ -251,8 +252,8 @@ async def test_a_cancelled_one_is_not_listed_any_more(place: Place) -> None:
 async def test_a_restored_backup_does_not_bring_an_erased_person_back(place: Place, tmp_path: Path) -> None:
     """Rule: not by our command, and not by a copy from elsewhere: the next start finds it."""
     elsewhere = tmp_path / "elsewhere"
-    async with open_database(place.settings.keys_url) as key_store:
-        copy = await back_up_keys(key_store, elsewhere, days=30, now=wall_clock())
+    async with open_database(place.settings.keys_url) as key_store, open_database(place.settings.main_url) as store:
+        copy = await back_up_keys(key_store, elsewhere, main=store, days=30, now=wall_clock())
     await signed(place, tmp_path)
     await erasures.execute(place.settings, clock=later(4))
     async with open_database(place.settings.main_url) as store, open_database(place.settings.keys_url) as key_store:
@@ -271,10 +272,10 @@ async def test_a_restored_backup_does_not_bring_an_erased_person_back(place: Pla
 async def test_backups_of_keys_expire(place: Place, tmp_path: Path) -> None:
     """Rule: a backup older than its time is deleted at the next run; other files stay."""
     folder = place.settings.keys_backups
-    async with open_database(place.settings.keys_url) as key_store:
-        old = await back_up_keys(key_store, folder, days=30, now=wall_clock() - 31 * DAY)
+    async with open_database(place.settings.keys_url) as key_store, open_database(place.settings.main_url) as store:
+        old = await back_up_keys(key_store, folder, main=store, days=30, now=wall_clock() - 31 * DAY)
         (folder / "keys-other.jsonl").write_text("{}\n", "ascii")
-        new = await back_up_keys(key_store, folder, days=30, now=wall_clock())
+        new = await back_up_keys(key_store, folder, main=store, days=30, now=wall_clock())
     assert not old.exists()
     assert sorted(folder.iterdir()) == sorted([new, folder / "keys-other.jsonl"])
     assert new.stat().st_mode & 0o077 == 0
@@ -282,6 +283,61 @@ async def test_backups_of_keys_expire(place: Place, tmp_path: Path) -> None:
         await restore_keys(key_store, folder / "keys-other.jsonl", await _none(place))
     with pytest.raises(BackupRefused):
         await restore_keys(key_store, folder / "nothing", await _none(place))
+
+
+async def test_an_erasure_while_keys_are_backed_up_reaches_the_new_file(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule: wherever the erasure falls between reading the keys and the finished file."""
+    await signed(place, tmp_path)
+    loop, opening = asyncio.get_running_loop(), os.open
+    folder, erased = place.settings.keys_backups, []
+
+    def erase_first(path: Any, *more: Any) -> int:
+        if str(path).endswith(".unfinished"):  # the rows are read
+            erasing = asyncio.run_coroutine_threadsafe(erasures.execute(place.settings, clock=later(4)), loop)
+            erased.append(erasing.result(120))
+        return opening(path, *more)
+
+    def made() -> Path:
+        async def run() -> Path:
+            async with (
+                open_database(place.settings.keys_url) as keys_of,
+                open_database(place.settings.main_url) as store,
+            ):
+                return await back_up_keys(keys_of, folder, main=store, days=30, now=wall_clock())
+
+        return asyncio.run(run())
+
+    monkeypatch.setattr("gateway.key_backups.os.open", erase_first)
+    new = await asyncio.to_thread(made)
+    assert [each.state for (each,) in erased] == ["executed"]
+    assert place.subject not in new.read_text("ascii")
+
+
+async def test_what_a_killed_backup_leaves_is_reached_and_goes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule: an erasure overwrites the person's line there too; the next run deletes it."""
+    folder, now = place.settings.keys_backups, wall_clock()
+    async with open_database(place.settings.keys_url) as key_store, open_database(place.settings.main_url) as store:
+        monkeypatch.setattr(Path, "rename", _killed)
+        monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            await back_up_keys(key_store, folder, main=store, days=30, now=now)
+        monkeypatch.undo()
+    (left,) = folder.iterdir()
+    assert place.subject in left.read_text("ascii")
+    await signed(place, tmp_path)
+    await erasures.execute(place.settings, clock=later(4))
+    assert place.subject not in left.read_text("ascii")
+    async with open_database(place.settings.keys_url) as key_store, open_database(place.settings.main_url) as store:
+        new = await back_up_keys(key_store, folder, main=store, days=30, now=now + 7_200_000)
+    assert list(folder.iterdir()) == [new]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 async def _none(place: Place) -> Any:
