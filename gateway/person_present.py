@@ -25,7 +25,7 @@ _DAY_MS = 86_400_000
 
 
 async def begin(
-    services: Services, id_: str, *, subject: SubjectId, session: str, signed_in_at: int, acr: str, now: int
+    services: Services, id_: str, *, subject: SubjectId, session: str, auth_time: int | None, acr: str, now: int
 ) -> str:
     """The authorisation to show this person for this flow; raises `FlowUnknown` for one that is over or another's."""
     presence = services.server.presence
@@ -39,7 +39,7 @@ async def begin(
         subject=subject,
         session=session,
         authorisation=record.id,
-        signed_in_at=signed_in_at,
+        signed_in_at=None if auth_time is None else auth_time * 1000,
         acr=acr,
         now=now,
     )

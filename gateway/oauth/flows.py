@@ -14,6 +14,7 @@ to know who is right: `presence.py` does.
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -141,14 +142,20 @@ class Flows:
         subject: SubjectId,
         session: str,
         authorisation: str,
-        signed_in_at: int,
+        signed_in_at: int | None,
         acr: str,
         now: int,
     ) -> bool:
-        """This person, in this session, and this authorisation; false when the flow is somebody else's, or over."""
+        """This person, in this session, and this authorisation; false when the flow is somebody else's, or over.
+
+        `signed_in_at` and `acr` are the provider's, `signed_in_at` None when it does not tell.
+        """
         free = sa.or_(table.c.subject.is_(None), table.c.subject == subject)
-        values = {"subject": subject, "authorisation": authorisation, "signed_in_at": signed_in_at, "acr": acr[:128]}
-        values["request"] = _digest(f"{id_} {session}")  # the address it was pushed under is used up
+        values: dict[str, Any] = {"subject": subject, "authorisation": authorisation, "signed_in_at": signed_in_at}
+        values |= {
+            "acr": acr[:128],
+            "request": _digest(f"{id_} {session}"),
+        }  # the address it was pushed under is used up
         mine = sa.update(table).where(table.c.id == id_, free, *_open(now)).values(values)
         return await self._changed(mine)
 

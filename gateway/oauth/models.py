@@ -64,7 +64,7 @@ flow = sa.Table(
     sa.Column("opened_at", sa.BigInteger, nullable=True),  # once
     sa.Column("subject", sa.String(32), nullable=True),
     sa.Column("authorisation", sa.String(32), nullable=True, index=True),
-    sa.Column("signed_in_at", sa.BigInteger, nullable=True),
+    sa.Column("signed_in_at", sa.BigInteger, nullable=True),  # at the provider, as it says
     sa.Column("acr", sa.String(128), nullable=True),
     sa.Column("code", sa.LargeBinary(32), nullable=True),
     sa.Column("code_until", sa.BigInteger, nullable=True),

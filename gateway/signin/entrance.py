@@ -184,6 +184,8 @@ class Entrance:
             strong=signed.strong,
             provider=signed.provider.id,
             acr=signed.level.word,
+            level=signed.level.acr,
+            auth_time=signed.auth_time,
             id_token=signed.id_token,
         )
         if signed.provider.public == "people":

@@ -26,6 +26,11 @@ class Identity:
     strong: bool = False
     provider: str = ""
     acr: str = ""
+    """Of this sign-in, in the journal's word."""
+    level: str = field(default="", repr=False)
+    """The same in the provider's."""
+    auth_time: int | None = None
+    """When the human proved who they are, as the provider says (s); None when it does not."""
     id_token: str = field(default="", repr=False)
     """Needed again when signing out at the provider (OpenID Connect RP-Initiated Logout 1.0)."""
 

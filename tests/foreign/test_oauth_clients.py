@@ -170,7 +170,7 @@ async def chosen(where: Gateway, partner: Partner, request_uri: str) -> str:
         query = [("client_id", partner.name), ("request_uri", request_uri)]
         flow = await open_request(services.server, query, now=now)
         assert flow is not None
-        asked = await begin(services, flow, subject=subject, session="s", signed_in_at=now, acr="eidas1", now=now)
+        asked = await begin(services, flow, subject=subject, session="s", auth_time=now // 1000, acr="eidas1", now=now)
         await services.authorisations.give(
             asked, subject=subject, fields=frozenset({"rsa.since"}), by=PERSON_HERSELF, now=services.clock()
         )

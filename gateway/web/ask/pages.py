@@ -145,8 +145,8 @@ async def get_from(request: Request, visitor: Visitor) -> Response:
             request.path_params["flow"],
             subject=subject_of(visitor),
             session=visitor.session,
-            signed_in_at=visitor.signed_in_at,
-            acr=visitor.identity.acr,
+            auth_time=visitor.identity.auth_time,
+            acr=visitor.identity.level,
             now=services.clock(),
         )
     except FlowUnknown:

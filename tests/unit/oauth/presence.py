@@ -83,7 +83,7 @@ class Site:
         """The authorisation this person sees."""
         now = self.bed.services.clock()
         return await begin(
-            self.bed.services, flow, subject=subject, session="s", signed_in_at=now, acr="eidas1", now=now
+            self.bed.services, flow, subject=subject, session="s", auth_time=now // 1000, acr="eidas1", now=now
         )
 
     async def back(self, flow: str) -> dict[str, str]:

@@ -1,10 +1,15 @@
 """Who goes back to a partner's site with a code: the person, in the session that came from there, by a click."""
 
 import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import jwt
 import pytest
 
+from gateway.signin.providers import Level
 from tests.unit.oauth.presence import BACK, Site
 from tests.unit.signin.conftest import World, civil
 from tests.unit.signin.test_helpers import HELPER, as_helper, end, record
@@ -14,9 +19,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
-async def come(world: World, browser: httpx.AsyncClient, **headers: str) -> str:
+async def come(world: World, browser: httpx.AsyncClient, site: Site | None = None, **headers: str) -> str:
     """From the partner's site to the request, through the sign-in where there is no session; gives its address."""
-    pushed = await Site(world.bed).push()
+    pushed = await (site or Site(world.bed)).push()
     assert pushed.status_code == 201, pushed.text
     query = {"client_id": "ml-brume", "request_uri": pushed.json()["request_uri"]}
     entered = (await browser.get("/oauth/authorize", params=query, headers=headers)).headers["location"]
@@ -98,3 +103,40 @@ async def test_leading_a_browser_there_shows_the_page_and_gives_no_code(world: W
                 assert (await browser.get(address, headers=headers)).headers["location"] == f"{page}/receipt"
         assert (await browser.get(there, headers=elsewhere)).headers["location"] == f"{page}/receipt"
         assert (await browser.get(there, headers=OURS)).headers["location"].startswith(BACK + "&code=")
+
+
+async def token_of(world: World, browser: httpx.AsyncClient, person: str, sub: str) -> dict[str, Any]:
+    """The claims of the token that a yes gives, for somebody who has just signed in."""
+    await sign_in_as(world, person, sub)
+    site = Site(world.bed)
+    page = await come(world, browser, site)
+    await say(browser, page, "yes")
+    there = await way_back(browser, page)
+    assert there is not None
+    address = urlsplit((await browser.get(there, headers=OURS)).headers["location"])
+    answer = await site.redeem(dict(parse_qsl(address.query))["code"])
+    assert answer.status_code == 200, answer.text
+    claims: dict[str, Any] = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    return claims
+
+
+async def test_the_token_says_when_the_person_proved_it_at_the_provider(world: World) -> None:
+    """Not when our session began: two hours may lie between, in one sign-on for many services."""
+    world.fc.id_token = {"auth_time": lambda now: now - 7200}
+    async with world.browser() as browser:
+        claims = await token_of(world, browser, "zoltan-kovac", "20fa")
+    assert (claims["auth_time"], claims["acr"]) == (world.clock() // 1000 - 7200, "eidas1")
+
+
+async def test_what_the_provider_does_not_say_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `auth_time` of ours in its place; `acr` is its own value, where the journal has another word."""
+    party = world.bed.services.entrance.parties["franceconnect"]
+    strange = Level(acr="https://provider.example/loa/2", word="two")
+    monkeypatch.setattr(party, "provider", replace(party.provider, levels=(strange,), least=0))
+    world.fc.acr, world.fc.id_token = strange.acr, {"auth_time": ...}
+    async with world.browser() as browser:
+        claims = await token_of(world, browser, "rosa-pinto", "40fa")
+    assert claims["acr"] == strange.acr
+    assert "auth_time" not in claims
+    opened = [each for each in await world.bed.journal() if each["type"] == "session.opened"][-1]
+    assert opened["acr"] == "two"
