@@ -68,8 +68,10 @@ async def accept(attempt: Attempt) -> Delegation:
 
 
 def _level(issuer: IdentityIssuer, said: Claims) -> tuple[str, ...]:
-    ways = said.get("amr", [])
-    if said.get("acr") not in issuer.acr or not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
+    level, ways = said.get("acr"), said.get("amr", [])
+    if not isinstance(level, str) or level not in issuer.acr:
+        raise JwtRefused(Fault.LEVEL)
+    if not isinstance(ways, list) or not all(isinstance(way, str) for way in ways):
         raise JwtRefused(Fault.LEVEL)
     if issuer.amr and issuer.amr.isdisjoint(ways):
         raise JwtRefused(Fault.LEVEL)

@@ -4,7 +4,7 @@ Signatures by PyJWT, but for ES256, which every token has and nearly every asser
 Parsed here, once, because the client has to be found in the claims before its key can be chosen. In order:
 
  1. size, three segments of canonical base64url
- 2. two JSON objects: UTF-8, finite numbers, no member twice, no runaway nesting
+ 2. two JSON objects: UTF-8, finite numbers, no member twice, no runaway nesting, no half of a character in a text
  3. alg in the allow-list, no crit, no b64, typ in the caller's allow-list
  4. (the caller finds the key by kid) the key's own algorithm, then the signature
 
@@ -37,6 +37,7 @@ PublicKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey
 
 _SEGMENTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _FROM_URL, _TO_URL = bytes.maketrans(b"-_", b"+/"), bytes.maketrans(b"+/", b"-_")
 _SIGNATURES = PyJWS(algorithms=ALGORITHMS)
 _ES256 = ECDSA(SHA256())
@@ -161,7 +162,10 @@ def _read_json(data: bytes) -> object:
             return value
     except (ValueError, TypeError):  # more than that reader or writer can do, which is not yet a reason to refuse
         pass
-    return _JSON.decode(data.decode("utf-8"))
+    value = _JSON.decode(data.decode("utf-8"))
+    if _HALF.search(data):  # alone (RFC 8259 §8.2) it could be written nowhere again
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

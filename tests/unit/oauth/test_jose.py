@@ -50,14 +50,32 @@ def test_claims_say_the_same_however_they_are_written(text):
     """RFC 8725 §2.4: one meaning, the one of a strict reader, or a refusal."""
     try:
         data = text.encode()
-        expected = repr(json.loads(text, object_pairs_hook=once))
-    except ValueError:  # a member twice; or a lone surrogate that was not escaped
+        value = json.loads(text, object_pairs_hook=once)
+        json.dumps(value, ensure_ascii=False).encode()
+        expected = repr(value)
+    except ValueError:  # a member twice; or a lone surrogate, escaped or not
         data, expected = text.encode("utf-8", "surrogatepass"), None
     if expected is None:
         with pytest.raises(JwtRefused):
             jose.parse(token(data), types=frozenset({""}))
     else:
         assert repr(jose.parse(token(data), types=frozenset({""})).claims) == expected
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"a":"\ud800"}', r'{"\uDFFF":1}', r'{"a":[{"b":"x\udc00\ud800"}]}', r'{"a":"\ud83d"}']
+)
+def test_half_of_a_character_is_refused(text):
+    """It could be compared, stored and answered nowhere: said once, for every reader of a token."""
+    with pytest.raises(JwtRefused):
+        jose.parse(token(text.encode()), types=frozenset({""}))
+
+
+def test_both_halves_are_a_character():
+    """However they are written."""
+    assert jose.parse(token(rb'{"a":"\ud83d\ude00\\ud800"}'), types=frozenset({""})).claims == {
+        "a": "\U0001f600\\ud800"
+    }
 
 
 @pytest.mark.parametrize("depth", [200, 300, 600])

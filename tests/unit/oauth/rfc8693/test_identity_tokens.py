@@ -96,6 +96,8 @@ CLAIMS = {
     "no iat": ({"iat": ...}, "dates"),
     "a level that is not listed": ({"acr": "self-asserted"}, "level"),
     "no level": ({"acr": ...}, "level"),
+    "a list of levels": ({"acr": ["eidas1"]}, "level"),
+    "an object as level": ({"acr": {"eidas1": 1}}, "level"),
     "none of the ways": ({"amr": ["pwd"]}, "level"),
     "no ways": ({"amr": ...}, "level"),
     "ways as a word": ({"amr": "mfa"}, "level"),
