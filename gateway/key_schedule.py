@@ -12,6 +12,7 @@ in another way, because there both must sign at once (`audit/ring.py`). Refuses 
 
 import os
 import re
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,8 @@ import structlog
 K = TypeVar("K")
 
 _RETRY_MS = 5_000
+_TICK_NS = 50_000_000  # two changes of a folder within the file system's clock may have one date
+_TRIES = 20
 _log = structlog.get_logger("gateway.keys")
 
 
@@ -48,6 +51,7 @@ class Schedule(Generic[K]):
         self._clock = clock
         self._name = re.compile(rf"{re.escape(first.stem)}(?:\.([0-9]{{13}}))?{re.escape(first.suffix)}")
         self._seen = -1
+        self._look_again = 0
         self._read_again = 0
         self._until = 0
         self._keys: dict[int, K] = {}
@@ -76,7 +80,8 @@ class Schedule(Generic[K]):
     def current(self) -> tuple[K, ...]:
         """The key that signs now, then those believed and published beside it; the same object until it changes."""
         changed, now = os.stat(self._place).st_mtime_ns, self._clock()  # noqa: PTH116  a token is signed after each
-        if changed != self._seen and now >= self._read_again:
+        unsettled = self._look_again and time.time_ns() >= self._look_again
+        if (changed != self._seen or unsettled) and now >= self._read_again:
             self._refresh(changed, now)
         if now >= self._until:
             self._current, self._until = self._choose(now)
@@ -101,17 +106,33 @@ class Schedule(Generic[K]):
         return {int(name.group(1) or 0): path for name, path in names if name}
 
     def _refresh(self, changed: int, now: int) -> None:
-        """Read the folder; when a file in it is bad, those who already run go on with what they have."""
-        found = self._files()
+        """Read the folder; when a file in it is bad, those who already run go on with what they have.
+
+        Once more when its date has settled: what changed after it was read, at the same date, would be seen by nobody.
+        """
+        young = 0 <= time.time_ns() - changed < _TICK_NS
         try:
-            self._keys = {start: self.load(found[start]) for start in sorted(found)}
+            keys = self._read()
         except Exception as error:
             if not self._keys:
                 raise
             _log.error("keys_unreadable", use=self.use, code=getattr(error, "code", type(error).__name__))
             self._read_again = now + _RETRY_MS
             return
-        self._seen, self._read_again, self._until = changed, 0, 0
+        self._seen, self._read_again, self._look_again = changed, 0, changed + _TICK_NS if young else 0
+        if keys != self._keys:
+            self._keys, self._until = keys, 0
+
+    def _read(self) -> dict[int, K]:
+        """Every key; when a file went between listing and reading, the folder as it is then."""
+        for _ in range(_TRIES):
+            found = self._files()
+            try:
+                return {start: self.load(found[start]) for start in sorted(found)}
+            except Exception:
+                if self._files() == found:
+                    raise
+        raise FileNotFoundError(self.folder)
 
     def _choose(self, now: int) -> tuple[tuple[K, ...], int]:
         """What is believed now, and until when."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,35 @@ def test_a_bad_file_stops_a_start_and_not_those_who_run(tmp_path: Path, clock: C
     assert one.current() == ("first",)
     clock.now += 6_000
     assert one.current() == ("second",)
+
+
+def test_a_key_that_goes_while_it_is_read_is_gone_at_once(tmp_path: Path, clock: Clock) -> None:
+    """An exposed key is taken away between listing and reading: nobody signs with it a moment longer."""
+    one = schedule(tmp_path, clock)
+    plain = one.load
+
+    def reading(path: Path) -> str:
+        one.load = plain
+        one.first.unlink()  # the operator's command, in between
+        return plain(path)
+
+    one.load = reading
+    one.file(START).write_text("second")
+    assert one.current() == ("second",)
+
+
+def test_a_change_with_the_date_of_the_one_before_is_seen(tmp_path: Path, clock: Clock) -> None:
+    """The clock of a file system ticks seldom; nothing else tells."""
+    one = schedule(tmp_path, clock)
+    one.file(START).write_text("second")
+    date = time.time_ns()
+    os.utime(tmp_path, ns=(date, date))
+    assert one.current() == ("second", "first")
+    one.first.unlink()
+    os.utime(tmp_path, ns=(date, date))
+    time.sleep(0.06)
+    assert one.current() == ("second",)
+    assert one.current() is one.current()
 
 
 def turns(passerelle, use: str) -> list[dict]:
