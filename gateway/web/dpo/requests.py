@@ -1,7 +1,7 @@
 """`/dpo/rights`: what people asked under GDPR 15 to 21, each with its clock, and the steps to the answer.
 
 What is shown is journaled before; the archive of a person needs a second factor and leaves in the answer only, never as
-a file here. Refuses what the register refuses, in words.
+a file here. Refuses what the register refuses, in words, and every step on what another DPO answers.
 """
 
 import asyncio
@@ -68,17 +68,17 @@ async def get_requests(request: Request, visitor: Visitor) -> Response:
 
 @page(role="dpo")
 async def get_request(request: Request, visitor: Visitor) -> Response:
-    """One request and what can be done about it."""
+    """One request and what can be done about it; of another DPO's, that it exists and where it stands."""
     found = await _case(request, visitor)
     await note_view(request, visitor, "rights", lines=1)
-    return await _shown(request, found)
+    return await _shown(request, visitor, found)
 
 
 @page(role="dpo")
 async def post_request(request: Request, visitor: Visitor) -> Response:
     """One step: identity, collect, send, extend, answer, refuse."""
     services: Services = request.scope["services"]
-    found, form, now = await _case(request, visitor), form_of(request), services.clock()
+    found, form, now = await _own(request, visitor), form_of(request), services.clock()
     hand = Hand(org=visitor.organisation or "operator", actor=visitor.actor)
     id_, step = found.request.id, form["step"]
     acts: dict[str, Awaitable[RightsRequest] | None] = {"identity_checked": None, "collected": None}
@@ -101,7 +101,7 @@ async def post_request(request: Request, visitor: Visitor) -> Response:
         if step not in found.stages:
             await oversight.note_stage(services, found, step, hand=hand, now=now)
     except ConsentError as refused:
-        return await _shown(request, await _case(request, visitor), refused=refused.code)
+        return await _shown(request, visitor, await _case(request, visitor), refused=refused.code)
     return see(f"/dpo/rights/{id_}")
 
 
@@ -109,7 +109,7 @@ async def post_request(request: Request, visitor: Visitor) -> Response:
 async def get_archive(request: Request, visitor: Visitor) -> Response:
     """Everything about the person, for the person, as a ZIP; each time an entry of its own (`log.read`)."""
     services: Services = request.scope["services"]
-    found = await _case(request, visitor)
+    found = await _own(request, visitor)
     if not visitor.strong:
         raise PageProblem("strong_needed")
     if found.request.right not in ASSEMBLED or "collected" not in found.stages:
@@ -128,7 +128,7 @@ async def get_archive(request: Request, visitor: Visitor) -> Response:
 async def get_letter(request: Request, visitor: Visitor) -> Response:
     """The answer as a letter, with what is known filled in and the person's name left to write."""
     services: Services = request.scope["services"]
-    found = await _case(request, visitor)
+    found = await _own(request, visitor)
     await note_view(request, visitor, "rights", lines=1)
     party = services.catalogue.parties.get(visitor.organisation or "")
     return render(
@@ -150,8 +150,23 @@ async def _case(request: Request, visitor: Visitor) -> Case:
         raise PageProblem("not_found") from None
 
 
-async def _shown(request: Request, found: Case, *, refused: str = "") -> Response:
+async def _own(request: Request, visitor: Visitor) -> Case:
+    """One this DPO is in charge of: nobody else acts on it or takes anything of it."""
+    found = await _case(request, visitor)
+    if not _mine(visitor, found):
+        raise PageProblem("forbidden")
+    return found
+
+
+def _mine(visitor: Visitor, found: Case) -> bool:
+    return found.in_charge(visitor.organisation, consortium=visitor.consortium)
+
+
+async def _shown(request: Request, visitor: Visitor, found: Case, *, refused: str = "") -> Response:
     services: Services = request.scope["services"]
+    if not _mine(visitor, found):
+        who = telling.party(services.catalogue, found.charge or "")
+        return await show(request, "dpo/request_elsewhere.html", case=found, who=who, words=words, titles=TITLES)
     reasons = [(code, words.REASONS[code]) for code in sorted(REFUSALS[found.request.right])]
     source, objected = found.request.source, found.request.authorisation
     written = None

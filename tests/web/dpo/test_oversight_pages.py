@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
+from consent.rights_law import About
 from consent.states import By
 from gateway import rights
 from gateway.settings import PACKAGED_CATALOGUE
@@ -26,7 +27,8 @@ HEAD = dpo("dept-brume", consortium=True)
 PAGES = [
     "/dpo/registers", "/dpo/registers/print", "/dpo/registers/difference?before={now}&after={now}", "/dpo/policies",
     "/dpo/policies/{draft}", "/dpo/policies/{draft}?last=100", "/dpo/rights", "/dpo/rights?closed=1",
-    "/dpo/rights/{request}", "/dpo/rights/{request}/letter", "/dpo/breach", "/dpo/breach?what=nobody",
+    "/dpo/rights/{request}", "/dpo/rights/{elsewhere}", "/dpo/rights/{request}/letter",
+    "/dpo/breach", "/dpo/breach?what=nobody",
     "/dpo/breach?what=ml-brume&known=2026-11-22T10:00", "/dpo/breach/notice?what=ml-brume&known=2026-11-22T10:00",
     "/dpo/watch", "/dpo/watch/{alert}", "/dpo/reconciliation",
 ]  # fmt: skip
@@ -56,12 +58,15 @@ async def watched(tmp_path_factory: Any, chromium: Browser) -> AsyncIterator[tup
         subject = await portal.bed.subject("ml-brume", unasked)
         by = By(kind="subject", channel="counter")
         asked = await rights.receive(services, subject, "access", by=by, now=services.clock())
+        about = About(fields=frozenset({"registration.status"}), source="ft-brume")
+        elsewhere = await rights.receive(services, subject, "rectification", by=by, now=services.clock(), about=about)
         await settle(portal)
         from gateway.console.kinds import Scope
         from gateway.oversight.watch import watched as alerts
 
         (alert, *_) = await alerts(services, Scope(None), now=services.clock())
-        names = {"draft": draft.digest, "now": services.catalogue.digest, "request": asked.id, "alert": alert.alert.id}
+        names = {"draft": draft.digest, "now": services.catalogue.digest, "request": asked.id, "alert": alert.alert.id,
+                 "elsewhere": elsewhere.id}  # fmt: skip
         yield portal, names
 
 
@@ -133,7 +138,7 @@ def _named(identity: Any) -> Any:
 async def test_a_request_is_handled_with_the_keyboard(watched: tuple[Portal, dict[str, str]]) -> None:
     """Identity, collection, answer; the page after each step proves it."""
     portal, names = watched
-    page = await portal.page(dpo("ml-brume"), javascript=False)
+    page = await portal.page(HEAD, javascript=False)
     await page.goto(f"{portal.url}/dpo/rights/{names['request']}")
     await press(page, "L'identité est vérifiée")
     await press(page, "Rassembler les informations")
