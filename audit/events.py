@@ -111,6 +111,9 @@ EVENTS: Mapping[str, Event] = {
             "actor": forms.actor,
             "entries": forms.count,
             "digest": forms.digest,  # SHA-256 of the file that was handed over
+            # a person's own, read on their pages: by themselves, or by who helps them under this mandate
+            "by": one_of("subject", "representative"),
+            "mandate": forms.hex128,
         },
         subject="allowed",  # a list of one person's entries is an entry of that list
     ),

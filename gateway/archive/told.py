@@ -74,14 +74,15 @@ class Teller:
 
 def who(entry: Mapping[str, Any], lang: str) -> str | None:
     """Who acted, as far as the journal knows: a tag only the institution can resolve."""
-    actor = entry.get("actor")
-    if entry["type"].startswith("authorisation.") or "by" in entry:
-        helped = (entry.get("by"), entry.get("capacity")) == ("representative", "aidant")
-        return said(words.BY, "aidant" if helped else str(entry.get("by", "")), lang) or None
+    actor, by = entry.get("actor"), str(entry.get("by", ""))
+    if entry["type"].startswith("authorisation.") or by:
+        if by == "representative":
+            by = {None: "helper", "aidant": "aidant"}.get(entry.get("capacity"), by)
+        return said(words.BY, by, lang) or None
     if not isinstance(actor, str):
         return None
     if entry["type"].startswith("session."):
-        return "une personne qui vous aide" if lang == "fr" else "somebody who helps you"
+        return said(words.BY, "helper", lang)
     if actor == "subject":
         return "vous, sur le site de l'organisme" if lang == "fr" else "you, on the organisation's site"
     if actor.startswith("batch:"):
@@ -112,6 +113,9 @@ def _case(entry: Mapping[str, Any]) -> str:
             return "subject.unflagged"
         case {"type": "rights.answered", "outcome": "refused"}:
             return "rights.refused"
-        case {"type": "session.opened" | "session.closed", "mandate": _}:
-            return f"{entry['type']}.helped"
+        case {"type": "log.read", "by": "subject"}:
+            return "log.read.own"
+        case {"type": "session.opened" | "session.closed", "mandate": _} | {"by": "representative"}:
+            helped = f"{entry['type']}.helped"
+            return helped if helped in words.EVENTS else str(entry["type"])
     return str(entry["type"])

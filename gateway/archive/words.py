@@ -30,11 +30,13 @@ EVENTS: Mapping[str, Words] = {
     "authorisation.deferred": ("Vous avez remis votre réponse à {org}.", "You put off your answer to {org}."),
     "authorisation.reminded": ("Un rappel vous a été envoyé pour {org}.", "You were sent a reminder about {org}."),
     "authorisation.refused": ("Vous avez dit non à {org}.", "You said no to {org}."),
+    "authorisation.refused.helped": ("On a dit non à {org} pour vous.", "Somebody said no to {org} for you."),
     "authorisation.lapsed": (
         "La demande de {org} est restée sans réponse. Elle est finie.",
         "The request of {org} had no answer. It is over.",
     ),
     "authorisation.given": ("Vous avez dit oui à {org}.", "You said yes to {org}."),
+    "authorisation.given.helped": ("On a dit oui à {org} pour vous.", "Somebody said yes to {org} for you."),
     "authorisation.renewed": ("Vous avez redit oui à {org}.", "You said yes to {org} again."),
     "authorisation.narrowed": (
         "Le partage avec {org} a été réduit.",
@@ -43,6 +45,10 @@ EVENTS: Mapping[str, Words] = {
     "authorisation.paused": ("Le partage avec {org} a été mis en pause.", "The sharing with {org} was paused."),
     "authorisation.resumed": ("Le partage avec {org} a repris.", "The sharing with {org} resumed."),
     "authorisation.withdrawn": ("Vous avez arrêté le partage avec {org}.", "You stopped the sharing with {org}."),
+    "authorisation.withdrawn.helped": (
+        "On a arrêté le partage avec {org} pour vous.",
+        "Somebody stopped the sharing with {org} for you.",
+    ),
     "authorisation.expired": ("Le partage avec {org} est arrivé à sa fin.", "The sharing with {org} came to its end."),
     "authorisation.superseded": (
         "Un nouvel accord a remplacé le précédent avec {org}.",
@@ -59,6 +65,10 @@ EVENTS: Mapping[str, Words] = {
     "authorisation.objection_lodged": (
         "Vous vous êtes opposé au partage avec {org}. Il s'est arrêté aussitôt.",
         "You objected to the sharing with {org}. It stopped at once.",
+    ),
+    "authorisation.objection_lodged.helped": (
+        "On s'est opposé pour vous au partage avec {org}. Il s'est arrêté aussitôt.",
+        "Somebody objected for you to the sharing with {org}. It stopped at once.",
     ),
     "authorisation.upheld": (
         "Votre opposition a été acceptée. Le partage avec {org} est fini.",
@@ -81,6 +91,10 @@ EVENTS: Mapping[str, Words] = {
         "The detail of the sharing with {org} was erased. Its time had passed.",
     ),
     "rights.requested": ("Vous avez fait une demande : {right}.", "You made a request: {right}."),
+    "rights.requested.helped": (
+        "On a fait une demande pour vous : {right}.",
+        "Somebody made a request for you: {right}.",
+    ),
     "rights.staged": ("Votre demande avance.", "Your request is being dealt with."),
     "rights.sent": ("{org} a reçu votre demande : {right}.", "{org} was sent your request: {right}."),
     "rights.extended": (
@@ -111,6 +125,14 @@ EVENTS: Mapping[str, Words] = {
         "Vous avez signalé une ligne sur {org}.",
         "You reported a line about {org}.",
     ),
+    "person.previewed.helped": (
+        "Une personne qui vous aide a regardé ce que {org} peut voir.",
+        "Somebody who helps you looked at what {org} can see.",
+    ),
+    "access.reported.helped": (
+        "Une personne qui vous aide a signalé une ligne sur {org}.",
+        "Somebody who helps you reported a line about {org}.",
+    ),
     "session.opened": ("Vous vous êtes connecté à vos pages.", "You signed in to your pages."),
     "session.closed": ("Vous vous êtes déconnecté de vos pages.", "You signed out of your pages."),
     "session.opened.helped": (
@@ -124,6 +146,11 @@ EVENTS: Mapping[str, Words] = {
     "log.read": (
         "La liste de ce qui vous concerne a été lue, pour vous la donner.",
         "The list of what concerns you was read, to give it to you.",
+    ),
+    "log.read.own": ("Vous avez téléchargé vos informations.", "You downloaded your information."),
+    "log.read.helped": (
+        "Une personne qui vous aide a téléchargé vos informations.",
+        "Somebody who helps you downloaded your information.",
     ),
 }
 OTHER: Words = ("Autre événement, de type {type}.", "Another event, of type {type}.")
@@ -214,6 +241,7 @@ CHANNELS: Mapping[str, Words] = {
 BY: Mapping[str, Words] = {
     "subject": ("vous", "you"),
     "representative": ("une personne qui vous représente", "somebody who represents you"),
+    "helper": ("une personne qui vous aide", "somebody who helps you"),
     "aidant": ("fait avec l'aide de quelqu'un", "done with somebody's help"),
     "professional": ("un professionnel", "a professional"),
     "controller": ("l'organisme", "the organisation"),

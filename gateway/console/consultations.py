@@ -1,4 +1,7 @@
-"""What DPOs did in the console, from the journal: pages that showed entries, searches for a person, exports."""
+"""What DPOs did in the console, from the journal: pages that showed entries, searches for a person, exports.
+
+What people read of their own, or have read by who helps them, is theirs and not here (`kinds.OWN`).
+"""
 
 from collections.abc import Sequence
 

@@ -14,6 +14,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+OWN = "log.read.own"
+"""What people, or who helps them, read of their own: told apart from what a DPO or a partner reads."""
 _FIRST = date(1970, 1, 1).toordinal()
 _LISTS = ("permits", "denials", "withheld")
 
@@ -74,7 +76,7 @@ def line_of(index: int, entry: Mapping[str, Any], *, decided: tuple[str, ...] = 
     actor = entry.get("actor", "")
     reasons = {*entry.get("denials", ()), *entry.get("withheld", ()), *filter(None, [entry.get("reason")])}
     kind = Kind(
-        type=entry["type"],
+        type=OWN if entry["type"] == "log.read" and "by" in entry else entry["type"],
         org=entry.get("org", ""),
         purpose=entry.get("purpose", ""),
         decision=entry.get("decision", ""),

@@ -7,7 +7,7 @@ force; an institution it no longer has is told by its slug.
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.console.kinds import Kind
+from gateway.console.kinds import OWN, Kind
 from policies.catalogue import Catalogue
 from policies.reasons import Reason
 
@@ -94,6 +94,7 @@ EVENTS: Mapping[str, Words] = {
     "log.created": ("Le journal de l'année a commencé", "The year's journal began"),
     "log.pruned": ("Des entrées dont la durée était passée ont été retirées", "Entries past their time were removed"),
     "log.read": ("Des entrées du journal ont été lues ou copiées", "Entries of the journal were read or copied"),
+    OWN: ("Une personne a lu ce qui la concerne", "A person read what concerns them"),
     "catalogue.approved": ("Un catalogue a été approuvé", "A catalogue was approved"),
     "rights.staged": ("La demande d'une personne a avancé d'une étape", "A person's request moved on a stage"),
     "role.given": ("Un rôle a été donné", "A role was given"),

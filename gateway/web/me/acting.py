@@ -2,14 +2,13 @@
 
 from starlette.requests import Request
 
+from audit.canonical import Json
 from consent.errors import MandateRefused
 from consent.states import By
 from consent.vault import SubjectId
 from gateway.services import Services
 from gateway.web.problems import PageProblem
 from gateway.web.visitor import Visitor
-
-_TAG = 32
 
 
 def subject_of(visitor: Visitor) -> SubjectId:
@@ -38,6 +37,8 @@ def from_elsewhere(request: Request) -> bool:
     return request.headers.get("sec-fetch-site") == "cross-site"
 
 
-def tag_of(visitor: Visitor) -> str | None:
-    """The journal's name of who helps; the person themselves has none there."""
-    return visitor.actor if visitor.mandate is not None and len(visitor.actor) == _TAG else None
+def reader_of(visitor: Visitor) -> dict[str, Json]:
+    """Who reads the person's own, as `log.read` says it: the person, or whoever helps them, under which mandate."""
+    if visitor.mandate is None:
+        return {"by": "subject"}
+    return {"by": "representative", "mandate": visitor.mandate, "actor": visitor.actor}

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from gateway.services import Services
 from gateway.web.me import holdings
-from gateway.web.me.acting import from_elsewhere, subject_of, tag_of
+from gateway.web.me.acting import from_elsewhere, reader_of, subject_of
 from gateway.web.page import page, see
 from gateway.web.templates import headers, render
 from gateway.web.view import view_of
@@ -30,8 +30,8 @@ async def get_data_pdf(request: Request, visitor: Visitor) -> Response:
         return see("/me/data")
     services: Services = request.scope["services"]
     lang = view_of(request).lang
-    now, actor = services.clock(), tag_of(visitor)
-    content = await holdings.as_pdf(services, subject_of(visitor), lang=lang, actor=actor, now=now)
+    now, reader = services.clock(), reader_of(visitor)
+    content = await holdings.as_pdf(services, subject_of(visitor), lang=lang, reader=reader, now=now)
     return _file(content, "application/pdf", f"{_NAMES[lang]}.pdf")
 
 
@@ -41,8 +41,8 @@ async def get_data_json(request: Request, visitor: Visitor) -> Response:
     if from_elsewhere(request):
         return see("/me/data")
     services: Services = request.scope["services"]
-    now, actor = services.clock(), tag_of(visitor)
-    content = await holdings.as_json(services, subject_of(visitor), actor=actor, now=now)
+    now, reader = services.clock(), reader_of(visitor)
+    content = await holdings.as_json(services, subject_of(visitor), reader=reader, now=now)
     return _file(content, "application/json", f"{_NAMES[view_of(request).lang]}.json")
 
 
@@ -53,8 +53,8 @@ async def get_data_csv(request: Request, visitor: Visitor) -> Response:
         return see("/me/data")
     services: Services = request.scope["services"]
     lang = view_of(request).lang
-    now, actor = services.clock(), tag_of(visitor)
-    content = await holdings.as_csv(services, subject_of(visitor), lang=lang, actor=actor, now=now)
+    now, reader = services.clock(), reader_of(visitor)
+    content = await holdings.as_csv(services, subject_of(visitor), lang=lang, reader=reader, now=now)
     return _file(content, "text/csv; charset=utf-8", f"{_TABLES[lang]}.csv")
 
 

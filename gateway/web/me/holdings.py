@@ -86,28 +86,27 @@ def passed(catalogue: Catalogue) -> tuple[Passed, ...]:
     )
 
 
-async def as_pdf(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:
+async def as_pdf(services: Services, subject: SubjectId, *, lang: str, reader: Mapping[str, Json], now: int) -> bytes:
     """The archive to print; written beside the loop, as it takes a while."""
-    content = await _content(services, subject, actor=actor, now=now)
+    content = await _content(services, subject, reader=reader, now=now)
     teller = Teller(services.catalogue)
     return await asyncio.to_thread(lambda: pdf.render(tell(content, teller, lang)))
 
 
-async def as_json(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> bytes:
+async def as_json(services: Services, subject: SubjectId, *, reader: Mapping[str, Json], now: int) -> bytes:
     """The archive for another system (GDPR 15-3, 20-1); its form is bound by `gateway/archive/schema.json`."""
-    content = await _content(services, subject, actor=actor, now=now)
+    content = await _content(services, subject, reader=reader, now=now)
     return await asyncio.to_thread(lambda: json.dumps(content, ensure_ascii=False, indent=1).encode())
 
 
-async def as_csv(services: Services, subject: SubjectId, *, lang: str, actor: str | None, now: int) -> bytes:
+async def as_csv(services: Services, subject: SubjectId, *, lang: str, reader: Mapping[str, Json], now: int) -> bytes:
     """The accesses of the archive, for a spreadsheet; the reading is noted as for the whole of it."""
-    content = await _content(services, subject, actor=actor, now=now)
+    content = await _content(services, subject, reader=reader, now=now)
     return await asyncio.to_thread(table.table, content, services.catalogue, lang)
 
 
-async def _content(services: Services, subject: SubjectId, *, actor: str | None, now: int) -> dict[str, Any]:
-    reader: dict[str, Json] = {} if actor is None else {"actor": actor}
-    content, _ = await collect(services, subject, reader=reader, months=services.retention_months, now=now)
+async def _content(services: Services, subject: SubjectId, *, reader: Mapping[str, Json], now: int) -> dict[str, Any]:
+    content, _ = await collect(services, subject, reader={**reader}, months=services.retention_months, now=now)
     return content
 
 

@@ -41,7 +41,7 @@ SAMPLES = {
     "key.retired": {"use": "witness", "name": "journal.example/witness", "key": "A" * 44},
     "log.read": {
         "what": "bundles", "log": "journal.example/2026", "first": 0, "end": 65_536, "org": "ml-brume", "actor": TAG,
-        "entries": 12, "digest": DIGEST,
+        "entries": 12, "digest": DIGEST, "by": "representative", "mandate": ID,
     },
     "catalogue.activated": {
         "catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"], "widening": True, "by": "dpo",

@@ -284,6 +284,26 @@ def test_what_is_not_known_is_told_as_it_is() -> None:
     assert who({"type": "session.opened", "actor": "a" * 32, "mandate": "0" * 32}, "fr") == "une personne qui vous aide"
 
 
+@pytest.mark.parametrize("type_", ["log.read", "person.previewed", "access.reported", "rights.requested"])
+def test_what_a_helper_does_is_never_told_as_the_persons_own(type_: str) -> None:
+    """Rule: neither « vous » nor somebody who works there."""
+    entry = {"type": type_, "by": "representative", "mandate": "0" * 32, "actor": "a" * 32, "org": "ml-brume"}
+    for lang, not_so in (("fr", "Vous "), ("en", "You ")):
+        assert not_so not in Teller(CATALOGUE).sentence(entry, lang)
+        assert who(entry, lang) == {"fr": "une personne qui vous aide", "en": "somebody who helps you"}[lang]
+    own = {"type": type_, "by": "subject"}
+    assert Teller(CATALOGUE).sentence(own, "fr").startswith("Vous ")
+    assert who(own, "fr") == "vous"
+
+
+@pytest.mark.parametrize("event", ["given", "refused", "withdrawn", "objection_lodged"])
+def test_an_answer_given_for_somebody_says_so(event: str) -> None:
+    """Rule: « pour vous », in each sentence a representative can bring about."""
+    entry = {"type": f"authorisation.{event}", "by": "representative", "capacity": "parent", "org": "ml-brume"}
+    assert "pour vous" in Teller(CATALOGUE).sentence(entry, "fr")
+    assert "for you" in Teller(CATALOGUE).sentence(entry, "en")
+
+
 def test_an_empty_life_is_told() -> None:
     """Rule: no blank section."""
     content = {

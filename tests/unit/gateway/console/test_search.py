@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from audit.models import audit_entry, audit_head
-from gateway.console import models
-from gateway.console.kinds import Scope, day_of
+from gateway.console import consultations, models
+from gateway.console.kinds import OWN, Scope, day_of
 from gateway.console.projector import Projector, measure_lag
 from gateway.console.search import Search
 from tests.unit.gateway.console.conftest import DAY_MS, LISE, YANN, World
@@ -198,3 +198,16 @@ async def test_positions_are_all_or_none(world: World, given: list[int]) -> None
     assert await world.search.positions(EVERYTHING, world.days(), most=2) is None
     among = await Search(world.store).positions(EVERYTHING, world.days(), among=given, most=9)
     assert among == [index for index in given if index < 3]
+
+
+async def test_what_people_read_of_their_own_is_no_consultation(world: World) -> None:
+    """Rule: theirs, or their helper's, is found as such and stands beside no DPO's; another's archive does."""
+    for by in ({"by": "subject"}, {"by": "representative", "mandate": "3" * 32, "actor": YANN}):
+        await world.append("log.read", what="archive", **by)
+    await world.append("log.read", what="archive", org="dept-brume", actor=LISE)
+    await world.append("log.read", what="extract", entries=3)
+    await world.projector.catch_up()
+    rows, _ = await consultations.find(world.search, EVERYTHING, today=day_of(world.clock.now))
+    assert [row.index for row in rows] == [4, 3]
+    own = await world.search.find(EVERYTHING, world.days(type=OWN))
+    assert [row.index for row in own.rows] == [2, 1]

@@ -11,14 +11,15 @@ from consent.rights_law import RIGHTS
 from consent.states import By
 from consent.vault import new_subject_id
 from gateway.web.me import holdings
-from gateway.web.me.acting import acting, subject_of, tag_of
+from gateway.web.me.acting import acting, reader_of, subject_of
 from gateway.web.me.asking import OFFERS, REASONS, ask, requests_of, sources
 from gateway.web.problems import PageProblem
 from gateway.web.visitor import Identity, Visitor
 
 from .conftest import HERSELF, YOUTH, Life
 
-TAG = "cd" * 16
+TAG, MANDATE = "cd" * 16, "12" * 16
+OWN = {"by": "subject"}
 AGENT = By(kind="professional", channel="counter", actor="ab" * 16)
 
 
@@ -115,14 +116,20 @@ async def test_what_is_held_is_shown_and_the_files_hold_everything(life: Life) -
     assert all(each.value for each in found.identifiers)
     assert len(found.passed) == 3
     before = await life.bed.size()
-    document = await holdings.as_pdf(life.services, life.subject, lang="fr", actor=None, now=life.now)
-    content = json.loads(await holdings.as_json(life.services, life.subject, actor=TAG, now=life.now))
+    document = await holdings.as_pdf(life.services, life.subject, lang="fr", reader=OWN, now=life.now)
+    helped = reader_of(visitor(life.subject, actor=TAG, mandate=MANDATE))
+    content = json.loads(await holdings.as_json(life.services, life.subject, reader=helped, now=life.now))
     assert document.startswith(b"%PDF-")
     assert content["format"] == "passerelle-archive/1"
     entries = await life.bed.journal(before)
-    assert [(each["type"], each["what"], each.get("actor")) for each in entries] == [
-        ("log.read", "archive", None), ("log.read", "archive", TAG),
+    told = ("type", "what", "by", "actor", "mandate")
+    assert [tuple(each.get(name) for name in told) for each in entries] == [
+        ("log.read", "archive", "subject", None, None), ("log.read", "archive", "representative", TAG, MANDATE),
     ]  # fmt: skip
+    (own, by_helper) = (each["sentence"]["fr"] for each in content["entries"][-2:])
+    assert own == "Vous avez téléchargé vos informations."
+    assert by_helper == "Une personne qui vous aide a téléchargé vos informations."
+    assert [each["who"]["fr"] for each in content["entries"][-2:]] == ["vous", "une personne qui vous aide"]
 
 
 async def test_as_whom_a_visitor_acts(life: Life) -> None:
@@ -131,7 +138,7 @@ async def test_as_whom_a_visitor_acts(life: Life) -> None:
     herself = visitor(life.subject, acr="eidas1")
     by = await acting(life.services, herself, purpose=YOUTH, now=life.now)
     assert (by.kind, by.method, by.representative) == ("subject", "eidas1", None)
-    assert tag_of(herself) is None
+    assert reader_of(herself) == OWN
     seen = Checked(
         holder=TAG, capacity="aidant", digest="e" * 64, until=life.now + 1_000_000, purposes=frozenset({YOUTH})
     )
@@ -140,7 +147,7 @@ async def test_as_whom_a_visitor_acts(life: Life) -> None:
     helper = visitor(life.subject, actor=TAG, mandate=made.id)
     by = await acting(life.services, helper, purpose=YOUTH, now=life.now)
     assert (by.kind, by.representative and by.representative.id) == ("representative", made.id)
-    assert tag_of(helper) == TAG
+    assert reader_of(helper) == {"by": "representative", "mandate": made.id, "actor": TAG}
     for who, purpose in ((helper, "orientation.rsa"), (visitor(life.subject, actor="ef" * 16, mandate=made.id), YOUTH)):
         with pytest.raises(PageProblem) as refused:
             await acting(life.services, who, purpose=purpose, now=life.now)
@@ -175,7 +182,7 @@ async def test_who_was_never_linked_has_an_archive_too(life: Life) -> None:
     await services.vault.create(subject, now=now)
     await services.store.write(lambda connection: create(connection, subject, now=now))
     assert (await holdings.holdings(services, subject)).identifiers == ()
-    content = json.loads(await holdings.as_json(services, subject, actor=None, now=now))
+    content = json.loads(await holdings.as_json(services, subject, reader=OWN, now=now))
     person = content["person"]
     assert (person["identifiers"], person["names_at_partners"]) == ([], {})
-    assert (await holdings.as_pdf(services, subject, lang="fr", actor=None, now=now)).startswith(b"%PDF-")
+    assert (await holdings.as_pdf(services, subject, lang="fr", reader=OWN, now=now)).startswith(b"%PDF-")

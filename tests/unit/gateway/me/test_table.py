@@ -35,7 +35,7 @@ async def test_each_access_is_a_line_in_the_words_of_the_history(life: Life) -> 
     await life.asks("ml-brume", "rsa.since")
     await life.asks("ml-brume", "household.children")
     french, english = [
-        cells(await holdings.as_csv(life.services, life.subject, lang=lang, actor=None, now=life.now))
+        cells(await holdings.as_csv(life.services, life.subject, lang=lang, reader={"by": "subject"}, now=life.now))
         for lang in ("fr", "en")
     ]
     for lang, found in enumerate((french, english)):
@@ -59,9 +59,9 @@ async def test_the_table_says_as_many_accesses_as_the_archive(life: Life) -> Non
     for _ in range(3):
         await life.asks("ml-brume", "rsa.since")
     before = await life.bed.size()
-    found = cells(await holdings.as_csv(life.services, life.subject, lang="fr", actor=None, now=life.now))
+    found = cells(await holdings.as_csv(life.services, life.subject, lang="fr", reader={"by": "subject"}, now=life.now))
     assert [(each["type"], each["what"]) for each in await life.bed.journal(before)] == [("log.read", "archive")]
-    content = json.loads(await holdings.as_json(life.services, life.subject, actor=None, now=life.now))
+    content = json.loads(await holdings.as_json(life.services, life.subject, reader={"by": "subject"}, now=life.now))
     decided = [each for each in content["entries"] if each["entry"]["type"] == "exchange.decided"]
     assert len(found) - 1 == len(decided) == 3
 
@@ -69,5 +69,5 @@ async def test_the_table_says_as_many_accesses_as_the_archive(life: Life) -> Non
 async def test_nobody_asked_is_a_table_with_its_heading_alone(life: Life) -> None:
     """Rule: an empty table still says what its columns would hold."""
     await life.known("ml-brume")
-    found = cells(await holdings.as_csv(life.services, life.subject, lang="fr", actor=None, now=life.now))
+    found = cells(await holdings.as_csv(life.services, life.subject, lang="fr", reader={"by": "subject"}, now=life.now))
     assert len(found) == 1
