@@ -24,11 +24,13 @@ from consent.majority import majority
 from consent.models import authorisation
 from consent.models import mandate as table
 from consent.records import Authorisations
-from consent.states import By, Mandate
+from consent.states import By, Mandate, words
 from consent.vault import SubjectId, Vault
 
 PARENT, GUARDIAN, CURATOR, AIDANT = "parent", "guardian", "curator", "aidant"
 CAPACITIES = frozenset({PARENT, GUARDIAN, CURATOR, AIDANT})
+LEGAL = frozenset({PARENT, GUARDIAN})
+"""Who the law has exercise the person's rights, that of access among them (civil code, art. 388-1-1 and 473)."""
 LONGEST_MS: dict[str, int] = {
     PARENT: 18 * 366 * 86_400_000,
     GUARDIAN: 10 * 366 * 86_400_000,  # civil code, art. 441 and 442: five years, ten when renewed
@@ -59,12 +61,13 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A mandate in force, as its holder chooses it."""
+    """A mandate in force, as its holder chooses it and acts under it; `purposes` empty for every purpose."""
 
     id: str
     subject: SubjectId = field(repr=False)
     capacity: str
     until: int
+    purposes: frozenset[str] = frozenset()
 
 
 class Mandates:
@@ -182,15 +185,15 @@ class Mandates:
         """The mandates under which somebody who signed in may open another person's pages; never a curator's."""
         if holder == SEEN:
             return ()
-        query = sa.select(table.c.id, table.c.subject, table.c.capacity, table.c.until)
         mine = (table.c.holder == holder, table.c.capacity != CURATOR, *_in_force(now))
-        ordered = query.where(*mine).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
-        rows = await self._store.read(lambda connection: connection.execute(ordered).all())
-        return [Held(id=id_, subject=SubjectId(subject), capacity=how, until=end) for id_, subject, how, end in rows]
+        ordered = sa.select(table).where(*mine).order_by(table.c.until, table.c.id).limit(_AT_ONCE)
+        return [_held(row) for row in await self._store.read(lambda connection: connection.execute(ordered).all())]
 
-    async def stands(self, id_: str, *, holder: str, now: int) -> bool:
-        """Whether this holder's mandate is in force: asked at each page."""
-        return await self._store.read(lambda connection: in_force(connection, id_, holder=holder, now=now))
+    async def held(self, id_: str, *, holder: str, now: int) -> Held | None:
+        """This holder's mandate if it is in force: asked at each page."""
+        query = sa.select(table).where(table.c.id == id_, table.c.holder == holder, *_in_force(now))
+        row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else _held(row)
 
     async def settle(self, *, now: int) -> int:
         """Invalidate what was given under mandates that are over; gives how many mandates are settled.
@@ -242,8 +245,18 @@ def _mandate(row: sa.Row[Any]) -> Mandate:
     )
 
 
+def _held(row: sa.Row[Any]) -> Held:
+    return Held(
+        id=row.id,
+        subject=SubjectId(row.subject),
+        capacity=row.capacity,
+        until=row.until,
+        purposes=words(row.purposes),
+    )
+
+
 def in_force(connection: Connection, id_: str, *, holder: str, now: int) -> bool:
-    """The same, in a transaction."""
+    """Whether it is, in a transaction."""
     query = sa.select(table.c.id).where(table.c.id == id_, table.c.holder == holder, *_in_force(now))
     return connection.execute(query).first() is not None
 

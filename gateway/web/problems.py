@@ -42,6 +42,15 @@ PAGE_ERRORS: Mapping[str, PageError] = {
         ("Votre compte ne permet pas de l'ouvrir.", "Your account cannot open it."),
         ("Revenez à l'accueil, ou connectez-vous autrement.", "Go back to the start, or sign in another way."),
     ),
+    "personal": PageError(
+        403,
+        ("Cette page est personnelle", "This page is personal"),
+        (
+            "Vous aidez une autre personne. Votre mandat ne va pas jusqu'à cette page.",
+            "You help another person. Your mandate does not reach this page.",
+        ),
+        ("Elle peut l'ouvrir elle-même. Revenez à l'accueil.", "They can open it themselves. Go back to the start."),
+    ),
     "method_not_allowed": PageError(
         405,
         ("Cette page n'existe pas", "This page does not exist"),

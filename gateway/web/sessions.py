@@ -133,15 +133,16 @@ class Sessions:
             identity = self._identity(row)
         except SealBroken:  # sealed under another key: a restored database
             return None
-        if identity.mandate is not None and not await self._mandates.stands(
-            identity.mandate, holder=identity.actor, now=now
-        ):
-            return None
+        held = None
+        if identity.mandate is not None:
+            held = await self._mandates.held(identity.mandate, holder=identity.actor, now=now)
+            if held is None:
+                return None
         if now - row.seen_at >= _SEEN_EVERY_MS:
             seen = sa.update(table).where(table.c.id == row.id).values(seen_at=now)
             await self._store.write(lambda connection: connection.execute(seen) and None)
         return Visitor(
-            session=row.id, identity=identity, signed_in_at=row.opened_at, form_token=self.form_token(row.id)
+            session=row.id, identity=identity, signed_in_at=row.opened_at, form_token=self.form_token(row.id), held=held
         )
 
     def form_token(self, session: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from consent.representatives import LEGAL, Held
 from consent.vault import SubjectId
 
 Role = Literal["beneficiary", "professional", "dpo", "operator"]
@@ -43,6 +44,8 @@ class Visitor:
     identity: Identity = field(repr=False)
     signed_in_at: int
     form_token: str = field(repr=False)
+    held: Held | None = field(default=None, repr=False)
+    """The mandate these pages are open under, as it was in force a moment ago."""
 
     @property
     def role(self) -> Role:
@@ -58,6 +61,20 @@ class Visitor:
     def mandate(self) -> str | None:
         """The mandate under which somebody else's pages are open."""
         return self.identity.mandate
+
+    @property
+    def purposes(self) -> frozenset[str] | None:
+        """What for the person's sharings may be read; None: all. Under a mandate that was not read, none."""
+        if self.mandate is None:
+            return None
+        return frozenset() if self.held is None else self.held.purposes or None
+
+    @property
+    def entire(self) -> bool:
+        """Whether all that is held of the person may be read (GDPR 15): they, or who the law has act for them."""
+        if self.mandate is None:
+            return True
+        return self.held is not None and self.held.capacity in LEGAL and not self.held.purposes
 
     @property
     def organisation(self) -> str | None:

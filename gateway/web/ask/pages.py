@@ -163,7 +163,8 @@ def _require_get(request: Request) -> None:
 async def asked(request: Request, visitor: Visitor) -> tuple[Services, Record, int]:
     """The record of the address, one of this person's: anybody else's does not exist."""
     services: Services = request.scope["services"]
-    record = await record_of(services, subject_of(visitor), request.path_params["authorisation"])
+    id_ = request.path_params["authorisation"]
+    record = await record_of(services, subject_of(visitor), id_, purposes=visitor.purposes)
     return services, record, services.clock()
 
 

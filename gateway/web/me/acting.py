@@ -1,5 +1,8 @@
 """As whom a visitor acts on a person's pages: the person themselves, or somebody under a mandate looked at again."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.requests import Request
 
 from audit.canonical import Json
@@ -30,6 +33,27 @@ async def acting(services: Services, visitor: Visitor, *, purpose: str, now: int
     except MandateRefused:
         raise PageProblem("forbidden") from None
     return By(kind="representative", channel="page", method=method, representative=mandate)
+
+
+def entire(visitor: Visitor) -> SubjectId:
+    """Whose pages these are, for what says everything of the person: refused under a mandate that does not reach it."""
+    if not visitor.entire:
+        raise PageProblem("personal")
+    return subject_of(visitor)
+
+
+def alone(visitor: Visitor) -> SubjectId:
+    """For what is between the person and us: no mandate reaches it."""
+    if visitor.mandate is not None:
+        raise PageProblem("personal")
+    return subject_of(visitor)
+
+
+def shows(visitor: Visitor, entry: Mapping[str, Any]) -> bool:
+    """Whether a line of the history is this visitor's to read: no report, and under a limited mandate its purposes."""
+    if visitor.mandate is not None and entry["type"] == "access.reported":
+        return False
+    return visitor.purposes is None or entry.get("purpose") in visitor.purposes
 
 
 def from_elsewhere(request: Request) -> bool:

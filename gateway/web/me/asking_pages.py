@@ -1,5 +1,7 @@
 """My requests: what a person may ask, asking it, and where each one stands with its clock."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,7 +10,7 @@ from gateway.archive import words
 from gateway.services import Services
 from gateway.web.me import asking
 from gateway.web.me.acting import acting, subject_of
-from gateway.web.me.sharing import record_of, standing
+from gateway.web.me.sharing import record_of, records_of, standing
 from gateway.web.page import form_of, page, see
 from gateway.web.problems import PageProblem
 from gateway.web.templates import render
@@ -21,7 +23,7 @@ _ANY_PURPOSE = ""
 async def get_rights(request: Request, visitor: Visitor) -> Response:
     """All of them, newest first, and what can be asked."""
     services: Services = request.scope["services"]
-    found = await asking.requests_of(services, subject_of(visitor), now=services.clock())
+    found = await _requests(services, visitor)
     offered = list(asking.OFFERS.items())
     return render(request, "me/rights.html", found=found, offered=offered)
 
@@ -45,7 +47,7 @@ async def post_new(request: Request, visitor: Visitor) -> Response:
     record = None
     purpose = _ANY_PURPOSE
     if sent["right"] == "objection":
-        record = await record_of(services, subject, sent["authorisation"])
+        record = await record_of(services, subject, sent["authorisation"], purposes=visitor.purposes)
         purpose = record.purpose
     by: By = await acting(services, visitor, purpose=purpose, now=now)
     made = await asking.ask(
@@ -59,11 +61,21 @@ async def post_new(request: Request, visitor: Visitor) -> Response:
 async def get_right(request: Request, visitor: Visitor) -> Response:
     """One request of this person's: its reference, its clock, what happens next."""
     services: Services = request.scope["services"]
-    found = await asking.requests_of(services, subject_of(visitor), now=services.clock())
+    found = await _requests(services, visitor)
     mine = next((each for each in found if each.id == request.path_params["id"]), None)
     if mine is None:
         raise PageProblem("not_found")
     return render(request, "me/right.html", it=mine)
+
+
+async def _requests(services: Services, visitor: Visitor) -> Sequence[asking.Asked]:
+    """All of them; under a limited mandate, objections to sharings of its purposes."""
+    subject = subject_of(visitor)
+    found = await asking.requests_of(services, subject, now=services.clock())
+    if visitor.purposes is None:
+        return found
+    within = {each.id for each in await records_of(services, subject, purposes=visitor.purposes)}
+    return [each for each in found if each.authorisation in within]
 
 
 _NAMES = ("right", "source", "reason", "authorisation")
@@ -85,7 +97,7 @@ async def _form(request: Request, visitor: Visitor, sent: dict[str, str], *, wro
     sources = asking.sources(services.catalogue)
     objectable = []
     if chosen == "objection":
-        found = await standing(services, subject_of(visitor), now=services.clock())
+        found = await standing(services, subject_of(visitor), purposes=visitor.purposes, now=services.clock())
         objectable = list(asking.objectable([each for card in found.cards for each in card.sharings]))
     return render(
         request,

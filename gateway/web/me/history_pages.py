@@ -1,5 +1,6 @@
 """The history of accesses with its filters, and reporting one that does not look right."""
 
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -7,7 +8,7 @@ from starlette.responses import Response
 
 from gateway.services import Services
 from gateway.web.me import history, reports
-from gateway.web.me.acting import acting, subject_of
+from gateway.web.me.acting import acting, alone, shows, subject_of
 from gateway.web.me.lines import Line, Wanted, accesses, line_at, newest, person_of
 from gateway.web.me.phrases import party_said, purpose_said
 from gateway.web.page import form_of, page, see
@@ -33,20 +34,23 @@ async def get_history(request: Request, visitor: Visitor) -> Response:
     context: dict[str, Any] = {
         "orgs": orgs, "months": history.months(person, now=now), "org": org, "month": month.key if month else "",
         "under": under, "everything": everything, "since": person.created_at, "kept": services.retention_months,
-        "first": before is None,
+        "first": before is None, "done": asked.get("done", ""),
     }  # fmt: skip
     if everything:
-        lines = await newest(services, subject, size=history.PAGE, before=before)
+        lines = await newest(services, subject, size=history.PAGE, before=before, shown=partial(shows, visitor))
         told = [history.told(services.catalogue, each) for each in lines.lines]
         return render(
             request, "me/history.html", **context, rows=[], told=told, before=lines.before, reported=frozenset()
         )
     wanted = Wanted(
-        org=org or None, authorisation=under, since=month.since if month else None, until=month.until if month else None
-    )
+        org=org or None, purposes=visitor.purposes, authorisation=under,
+        since=month.since if month else None, until=month.until if month else None,
+    )  # fmt: skip
     found = await accesses(services, subject, size=history.PAGE, before=before, wanted=wanted)
     rows = [history.row(services.catalogue, each) for each in found.accesses]
-    reported = await reports.reported_among(services, subject, [each.index for each in rows])
+    reported = frozenset[int]()
+    if visitor.mandate is None:
+        reported = await reports.reported_among(services, subject, [each.index for each in rows])
     return render(request, "me/history.html", **context, rows=rows, told=[], before=found.before, reported=reported)
 
 
@@ -54,7 +58,7 @@ async def get_history(request: Request, visitor: Visitor) -> Response:
 async def get_report(request: Request, visitor: Visitor) -> Response:
     """The form, already filled with what it is about."""
     services, line = await _line(request, visitor)
-    if await reports.reported(services, subject_of(visitor), line.index) is not None:
+    if visitor.mandate is None and await reports.reported(services, subject_of(visitor), line.index) is not None:
         return see(f"/me/history/{line.index}/reported")
     return _form(request, services, line, reason="", text="", wrong=False)
 
@@ -69,12 +73,15 @@ async def post_report(request: Request, visitor: Visitor) -> Response:
         return _form(request, services, line, reason=reason, text=text, wrong=True)
     by = await acting(services, visitor, purpose=str(line.entry["purpose"]), now=now)
     await reports.report(services, subject_of(visitor), line, reason=reason, words=text, by=by, now=now)
+    if visitor.mandate is not None:  # whether the person had reported it stays theirs to know
+        return see("/me/history?done=reported")
     return see(f"/me/history/{line.index}/reported")
 
 
 @page(role="beneficiary")
 async def get_reported(request: Request, visitor: Visitor) -> Response:
-    """The proof: its reference, who reads it, when to expect an answer."""
+    """The proof: its reference, who reads it, when to expect an answer; the person's alone."""
+    alone(visitor)
     services, line = await _line(request, visitor)
     found = await reports.reported(services, subject_of(visitor), line.index)
     if found is None:
@@ -94,7 +101,7 @@ async def _line(request: Request, visitor: Visitor) -> tuple[Services, Line]:
     services: Services = request.scope["services"]
     index = _number(request.path_params["index"])
     line = None if index is None else await line_at(services, subject_of(visitor), index)
-    if line is None or not str(line.entry["type"]).startswith("exchange."):
+    if line is None or not str(line.entry["type"]).startswith("exchange.") or not shows(visitor, line.entry):
         raise PageProblem("not_found")
     return services, line
 

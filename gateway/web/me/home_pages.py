@@ -6,7 +6,7 @@ from starlette.responses import Response
 from gateway.services import Services
 from gateway.web.me.acting import subject_of
 from gateway.web.me.history import row
-from gateway.web.me.lines import accesses, person_of
+from gateway.web.me.lines import Wanted, accesses, person_of
 from gateway.web.me.sharing import standing
 from gateway.web.page import page
 from gateway.web.templates import render
@@ -20,9 +20,9 @@ async def get_home(request: Request, visitor: Visitor) -> Response:
     """Who can see, who has seen, what is asked: three answers without a click."""
     services: Services = request.scope["services"]
     subject, now = subject_of(visitor), services.clock()
-    found = await standing(services, subject, now=now)
+    found = await standing(services, subject, purposes=visitor.purposes, now=now)
     person = await person_of(services, subject)
-    seen = await accesses(services, subject, size=_LAST)
+    seen = await accesses(services, subject, size=_LAST, wanted=Wanted(purposes=visitor.purposes))
     rows = [row(services.catalogue, each) for each in seen.accesses]
     pending = found.waiting[0] if found.waiting else None
     return render(
@@ -33,7 +33,7 @@ async def get_home(request: Request, visitor: Visitor) -> Response:
         more=seen.before is not None,
         pending=pending,
         over=len(found.over),
-        flags=person.flags,
+        flags=person.flags if visitor.purposes is None else frozenset(),
     )
 
 
@@ -41,5 +41,5 @@ async def get_home(request: Request, visitor: Visitor) -> Response:
 async def get_list(request: Request, visitor: Visitor) -> Response:
     """All of them, what is over included."""
     services: Services = request.scope["services"]
-    found = await standing(services, subject_of(visitor), now=services.clock())
+    found = await standing(services, subject_of(visitor), purposes=visitor.purposes, now=services.clock())
     return render(request, "me/list.html", found=found)

@@ -5,7 +5,7 @@ An access is two or three entries of one exchange: what was decided, and what ca
 is not about this person, and to read without bound: a page looks through `LOOKED` lines at most, then says so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
@@ -75,9 +75,10 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which accesses: of an organisation, between two moments (ms), under an authorisation."""
+    """Which accesses: of an organisation, between two moments (ms), under an authorisation, for these purposes."""
 
     org: str | None = None
+    purposes: frozenset[str] | None = None
     since: int | None = None
     until: int | None = None
     authorisation: str | None = None
@@ -86,6 +87,7 @@ class Wanted:
         """Whether the access that was so decided, and told at this moment, is one of them."""
         return (
             (self.org is None or decided["org"] == self.org)
+            and (self.purposes is None or decided["purpose"] in self.purposes)
             and (self.authorisation is None or decided.get("authorisation") == self.authorisation)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
@@ -146,16 +148,31 @@ async def accesses(
     return await services.store.read(work)
 
 
-async def newest(services: Services, subject: SubjectId, *, size: int, before: int | None = None) -> FoundLines:
-    """A page of all lines: accesses, choices, links, everything."""
+def _every(_entry: Mapping[str, Any]) -> bool:
+    return True
+
+
+async def newest(
+    services: Services,
+    subject: SubjectId,
+    *,
+    size: int,
+    before: int | None = None,
+    shown: Callable[[Mapping[str, Any]], bool] = _every,
+) -> FoundLines:
+    """A page of all lines: accesses, choices, links, everything that is `shown`."""
     key = (await services.vault.open(subject)).journal
 
     def work(connection: Connection) -> FoundLines:
         count = _count(connection, subject)
         start = count if before is None else max(0, min(before, count))
-        first = max(0, start - size)
-        lines = _read(connection, key, range(first, start))
-        return FoundLines(lines=tuple(reversed(lines)), before=first or None)
+        found: list[Line] = []
+        for looked, line in enumerate(_walk(connection, key, start), 1):
+            if shown(line.entry):
+                found.append(line)
+            if len(found) == size or looked >= LOOKED:
+                return FoundLines(lines=tuple(found), before=line.number or None)
+        return FoundLines(lines=tuple(found), before=None)
 
     return await services.store.read(work)
 

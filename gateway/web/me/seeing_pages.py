@@ -9,7 +9,7 @@ from gateway.services import Services
 from gateway.web.me.acting import acting, from_elsewhere, subject_of
 from gateway.web.me.looking import parts, whys
 from gateway.web.me.matrix import matrix
-from gateway.web.me.sharing import SHOWN, WAITING, record_of, sharing, standing
+from gateway.web.me.sharing import SHOWN, WAITING, record_of, records_of, sharing, standing
 from gateway.web.page import page
 from gateway.web.problems import PageProblem
 from gateway.web.templates import render
@@ -21,7 +21,7 @@ from gateway.web.visitor import Visitor
 async def get_who(request: Request, visitor: Visitor) -> Response:
     """By organisation, or by information when asked; a table where there is room for one."""
     services: Services = request.scope["services"]
-    records = await services.authorisations.authorisations_of(subject_of(visitor))
+    records = await records_of(services, subject_of(visitor), purposes=visitor.purposes)
     seen = matrix(services.catalogue, records, now=services.clock())
     by = "information" if request.query_params.get("by") == "information" else "organisation"
     return render(request, "me/who.html", seen=seen, by=by)
@@ -34,10 +34,10 @@ async def get_preview(request: Request, visitor: Visitor) -> Response:
     subject, now = subject_of(visitor), services.clock()
     chosen = request.query_params.get("authorisation", "")
     if not chosen or from_elsewhere(request):
-        found = await standing(services, subject, now=now)
+        found = await standing(services, subject, purposes=visitor.purposes, now=now)
         shown = [*found.waiting, *(each for card in found.cards for each in card.sharings)]
         return render(request, "me/preview_choice.html", shown=shown)
-    record = await record_of(services, subject, chosen)
+    record = await record_of(services, subject, chosen, purposes=visitor.purposes)
     told = sharing(services.catalogue, record, now=now)
     if told.state not in SHOWN | WAITING:
         raise PageProblem("not_found")

@@ -1,4 +1,7 @@
-"""My connections, who may help me, how I want to be told. Each change ends on a page that shows it."""
+"""My connections, who may help me, how I want to be told. Each change ends on a page that shows it.
+
+Refuses to show a helper where the person is reached, or who else helps them.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +11,7 @@ from consent.errors import ContactInvalid, MandateRefused
 from consent.messages import Way
 from consent.states import By
 from gateway.services import Services
-from gateway.web.me.acting import subject_of
+from gateway.web.me.acting import alone
 from gateway.web.page import form_of, page, see
 from gateway.web.problems import PageProblem
 from gateway.web.templates import render
@@ -51,7 +54,7 @@ async def post_connections(request: Request, visitor: Visitor) -> Response:
 async def get_help(request: Request, visitor: Visitor) -> Response:
     """Who may act for the person now, and until when."""
     services: Services = request.scope["services"]
-    found = await services.channels.mandates.of(subject_of(visitor), now=services.clock())
+    found = await services.channels.mandates.of(alone(visitor), now=services.clock())
     return render(
         request, "me/help.html", found=found, capacities=CAPACITIES, done=request.query_params.get("done") == "1"
     )
@@ -61,9 +64,7 @@ async def get_help(request: Request, visitor: Visitor) -> Response:
 async def post_help(request: Request, visitor: Visitor) -> Response:
     """End a mandate that rests on the person's own choice; they alone do it, not who helps them."""
     services: Services = request.scope["services"]
-    if visitor.mandate is not None:
-        raise PageProblem("forbidden")
-    subject, now, id_ = subject_of(visitor), services.clock(), form_of(request)["mandate"]
+    subject, now, id_ = alone(visitor), services.clock(), form_of(request)["mandate"]
     by = By(kind="subject", channel="page")
     try:
         await services.channels.mandates.end(id_, subject=subject, by=by, now=now)
@@ -77,7 +78,7 @@ async def post_help(request: Request, visitor: Visitor) -> Response:
 async def get_words(request: Request, visitor: Visitor) -> Response:
     """How the person wants to hear that there is something new."""
     services: Services = request.scope["services"]
-    known = await services.channels.contacts.get(subject_of(visitor))
+    known = await services.channels.contacts.get(alone(visitor))
     values: dict[str, str] = {way: known.addresses.get(way, "") if known else "" for way in WAYS}
     values |= {"preference": known.preference if known else "", "lang": known.lang if known else "fr"}
     done = request.query_params.get("done") == "1"
@@ -88,14 +89,12 @@ async def get_words(request: Request, visitor: Visitor) -> Response:
 async def post_words(request: Request, visitor: Visitor) -> Response:
     """Keep it; what was typed stays when it cannot be."""
     services: Services = request.scope["services"]
-    if visitor.mandate is not None:
-        raise PageProblem("forbidden")
-    form = form_of(request)
+    subject, form = alone(visitor), form_of(request)
     values = {name: form[name][:_LONGEST].replace("\r\n", "\n") for name in (*WAYS, "preference", "lang")}
     addresses: dict[Way, str] = {way: values[way] for way in WAYS if values[way]}
     try:
         await services.channels.contacts.declare(
-            subject_of(visitor), preference=values["preference"], addresses=addresses, lang=values["lang"],
+            subject, preference=values["preference"], addresses=addresses, lang=values["lang"],
             by=By(kind="subject", channel="page"), now=services.clock(),
         )  # fmt: skip
     except ContactInvalid:

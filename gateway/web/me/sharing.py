@@ -114,18 +114,30 @@ class Detail:
     helped: bool
 
 
-async def record_of(services: Services, subject: SubjectId, id_: str) -> Record:
+Purposes = frozenset[str] | None
+"""Those a visitor may read about (`Visitor.purposes`); None: all."""
+
+
+async def record_of(services: Services, subject: SubjectId, id_: str, *, purposes: Purposes) -> Record:
     """One of the person's; the page of what does not exist for all others."""
     try:
-        return await services.authorisations.get(id_, subject=subject)
+        record = await services.authorisations.get(id_, subject=subject)
     except AuthorisationUnknown:
         raise PageProblem("not_found") from None
+    if purposes is not None and record.purpose not in purposes:
+        raise PageProblem("not_found")
+    return record
 
 
-async def standing(services: Services, subject: SubjectId, *, now: int) -> Standing:
-    """Sort out all of them. Raises `SubjectErased`."""
+async def records_of(services: Services, subject: SubjectId, *, purposes: Purposes) -> Sequence[Record]:
+    """All of them. Raises `SubjectErased`."""
     records = await services.authorisations.authorisations_of(subject)
-    return sort_out(services.catalogue, records, now=now)
+    return [each for each in records if purposes is None or each.purpose in purposes]
+
+
+async def standing(services: Services, subject: SubjectId, *, purposes: Purposes, now: int) -> Standing:
+    """Sort them out. Raises `SubjectErased`."""
+    return sort_out(services.catalogue, await records_of(services, subject, purposes=purposes), now=now)
 
 
 def sort_out(catalogue: Catalogue, records: Sequence[Record], *, now: int) -> Standing:

@@ -162,7 +162,8 @@ async def post_renew(request: Request, visitor: Visitor) -> Response:
 async def _asked(request: Request, visitor: Visitor) -> tuple[Services, Record, int]:
     """The record of the address, one of this person's: anybody else's does not exist."""
     services: Services = request.scope["services"]
-    record = await record_of(services, subject_of(visitor), request.path_params["id"])
+    id_ = request.path_params["id"]
+    record = await record_of(services, subject_of(visitor), id_, purposes=visitor.purposes)
     return services, record, services.clock()
 
 

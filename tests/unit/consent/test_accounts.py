@@ -111,7 +111,7 @@ async def test_mandates_are_listed_for_who_signs_in(side: Side) -> None:
     assert [(each.id, each.subject, each.until) for each in held] == [(made.id, subject, NOW + DAY)]
     assert await reached.mandates.held_by(SEEN, now=NOW) == ()
     assert await reached.mandates.held_by("12" * 16, now=NOW + DAY) == []
-    assert await reached.mandates.stands(made.id, holder="12" * 16, now=NOW)
-    assert not await reached.mandates.stands(made.id, holder="cd" * 16, now=NOW)
+    assert await reached.mandates.held(made.id, holder="12" * 16, now=NOW)
+    assert not await reached.mandates.held(made.id, holder="cd" * 16, now=NOW)
     await reached.mandates.end(made.id, subject=subject, by=AGENT, now=NOW)
-    assert not await reached.mandates.stands(made.id, holder="12" * 16, now=NOW)
+    assert not await reached.mandates.held(made.id, holder="12" * 16, now=NOW)

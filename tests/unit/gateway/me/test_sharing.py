@@ -24,7 +24,7 @@ async def test_one_card_per_organisation_and_how_each_is_stopped(life: Life) -> 
     """Rule: consent is withdrawn, a public task objected to, a legal obligation has no button."""
     for partner in ("ml-brume", "dept-brume", "caf-brume"):
         await life.shares(partner)
-    found = await standing(life.services, life.subject, now=life.now)
+    found = await standing(life.services, life.subject, purposes=None, now=life.now)
     assert {card.org: card.sharings[0].stop for card in found.cards} == {
         "ml-brume": "withdraw", "dept-brume": "object_to", "caf-brume": None,
     }  # fmt: skip
@@ -37,7 +37,7 @@ async def test_what_is_over_is_no_card_and_stays_readable(life: Life) -> None:
     await life.shares("ml-brume")
     record = await life.record("ml-brume")
     await life.services.authorisations.withdraw(record.id, subject=life.subject, by=HERSELF, now=life.now)
-    found = await standing(life.services, life.subject, now=life.now)
+    found = await standing(life.services, life.subject, purposes=None, now=life.now)
     assert found.cards == ()
     assert [each.state for each in found.over] == ["withdrawn"]
     told = await detail(life.services, await life.record("ml-brume"), now=life.now)
@@ -68,7 +68,7 @@ async def test_another_persons_record_does_not_exist(life: Life) -> None:
     theirs = await life.bed.subject("ml-brume", other)
     for id_ in (life.ids["ml-brume"], "0" * 32, "x"):
         with pytest.raises(PageProblem) as refused:
-            await record_of(life.services, theirs, id_)
+            await record_of(life.services, theirs, id_, purposes=None)
         assert refused.value.code == "not_found"
 
 
