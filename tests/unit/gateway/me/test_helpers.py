@@ -104,7 +104,9 @@ async def test_a_mandate_for_a_purpose_shows_that_purpose(full: Life) -> None:
     found = await helper(full, YOUTH)
     for path in ("/me", "/me/authorisations", "/me/history", "/me/history?all=1", "/me/who", "/me/who/preview",
                  "/me/rights", "/me/rights/new?right=objection", "/me/history?org=dept-brume"):  # fmt: skip
-        shown = main_of((await found.get(path)).text)
+        text = (await found.get(path)).text
+        assert "Vous ne voyez que ce qui est dans votre mandat." in text
+        shown = main_of(text)
         assert not [each for each in others if each in shown], path
         assert not [each for each in names if each in shown], path
     mine = main_of((await found.get("/me/history?all=1")).text)
@@ -127,6 +129,7 @@ async def test_a_mandate_for_a_purpose_shows_that_purpose(full: Life) -> None:
     (asked,) = await full.services.rights.of(full.subject)
     await found.get(f"/me/rights/{asked.id}", status=404)
     whole = await helper(full)
+    assert "dans votre mandat" not in (await whole.get("/me")).text
     assert names[0] in (await whole.get("/me/history?all=1")).text
     await whole.get(f"/me/rights/{asked.id}")
 
