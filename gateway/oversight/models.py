@@ -17,7 +17,7 @@ stage = sa.Table(
     sa.Column("entry", sa.BigInteger, nullable=False),
 )
 
-# The newest row of an alert is what holds; the others are its history.
+# Of the rows an institution may see, its own and the consortium's, the newest is what holds for it.
 judgement = sa.Table(
     "oversight_judgement",
     metadata,
@@ -25,6 +25,7 @@ judgement = sa.Table(
     sa.Column("alert", sa.String(32), nullable=False, index=True),
     sa.Column("verdict", sa.String(16), nullable=False),  # seen | normal | incident
     sa.Column("org", sa.String(41), nullable=False),
+    sa.Column("consortium", sa.Boolean, nullable=False),
     sa.Column("actor", sa.String(64), nullable=False),  # tag
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("note", sa.LargeBinary, nullable=True),  # sealed

@@ -2,13 +2,15 @@
 
 Counted from the projection of the journal once a minute in each process; only judgements are stored, each an entry
 `watch.judged`. The note of a judgement stands sealed and never enters the journal. Persons show as the institution's
-own pseudonyms.
+own pseudonyms. Several institutions may have the same alert: each judges for itself, and sees its own judgements and
+the consortium's; the consortium's DPO sees all of them, and judges for the consortium.
 """
 
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -40,10 +42,11 @@ _HOURS = sa.literal_column("24", sa.BigInteger)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a DPO made of an alert."""
+    """What a DPO made of an alert, for their institution or for the consortium."""
 
     verdict: str
     org: str
+    consortium: bool
     at: int
     entry: int
     note: str = field(repr=False)
@@ -51,16 +54,17 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """An alert and its judgements, newest first; `report` when a person reported it."""
+    """An alert, the judgements this scope sees, newest first, and `last`, which holds for it; a person's `report`."""
 
     alert: Alert
     judgements: tuple[Judgement, ...]
+    last: Judgement | None
     report: Report | None = field(default=None, repr=False)
 
     @property
     def open(self) -> bool:
         """Whether nobody has called it normal or an incident."""
-        return not self.judgements or self.judgements[0].verdict == "seen"
+        return self.last is None or self.last.verdict == "seen"
 
 
 async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched]:
@@ -72,11 +76,12 @@ async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched
     found = list(known[1])
     reports = {_reported(each).id: each for each in await open_reports(services, scope.organisation)}
     found += [_reported(each) for each in reports.values()]
-    judged = await _judgements(services, [each.id for each in found])
-    made = [
-        Watched(alert=each, judgements=judged.get(each.id, ()), report=reports.get(each.id))
-        for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about))
-    ]
+    judged = await _judgements(services, scope, [each.id for each in found])
+    made = []
+    for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about)):
+        said = judged.get(each.id, ())
+        last = next((one for one in said if one.consortium or scope.organisation is not None), None)
+        made.append(Watched(alert=each, judgements=said, last=last, report=reports.get(each.id)))
     return sorted(made, key=lambda each: not each.open)
 
 
@@ -102,7 +107,10 @@ async def judge(
     """Write a judgement; a report that is normal or an incident is dealt with."""
     id_ = found.alert.id
     sealed = _sealing(services).seal(note.encode(), _place(id_)) if note else None
-    row = {"alert": id_, "verdict": verdict, "org": org, "actor": actor, "at": now, "note": sealed}
+    row = {
+        "alert": id_, "verdict": verdict, "org": org, "consortium": scope.organisation is None, "actor": actor,
+        "at": now, "note": sealed,
+    }  # fmt: skip
 
     def change(connection: Connection, index: int) -> None:
         connection.execute(sa.insert(table), {**row, "entry": index})
@@ -164,17 +172,28 @@ def _persons(
     ]
 
 
-async def _judgements(services: Services, ids: list[str]) -> dict[str, tuple[Judgement, ...]]:
+def _seen(scope: Scope) -> sa.ColumnElement[bool]:
+    """The judgements this scope may read."""
+    return sa.true() if scope.organisation is None else (table.c.org == scope.organisation) | table.c.consortium
+
+
+async def _judgements(services: Services, scope: Scope, ids: list[str]) -> dict[str, tuple[Judgement, ...]]:
     def read(connection: Connection) -> dict[str, tuple[Judgement, ...]]:
         chosen, found = given(connection, ids, sa.String()), dict[str, tuple[Judgement, ...]]()
-        query = sa.select(table).join(chosen, chosen.c.value == table.c.alert).order_by(table.c.entry.desc())
-        for row in connection.execute(query):
-            note = "" if row.note is None else _sealing(services).unseal(row.note, _place(row.alert)).decode()
-            one = Judgement(verdict=row.verdict, org=row.org, at=row.at, entry=row.entry, note=note)
+        query = sa.select(table).join(chosen, chosen.c.value == table.c.alert).where(_seen(scope))
+        for row in connection.execute(query.order_by(table.c.entry.desc())):
+            one = Judgement(
+                verdict=row.verdict, org=row.org, consortium=row.consortium, at=row.at, entry=row.entry,
+                note=_note(services, row),
+            )  # fmt: skip
             found[row.alert] = (*found.get(row.alert, ()), one)
         return found
 
     return await services.store.read(read)
+
+
+def _note(services: Services, row: sa.Row[Any]) -> str:
+    return "" if row.note is None else _sealing(services).unseal(row.note, _place(row.alert)).decode()
 
 
 def _sealing(services: Services) -> Sealing:

@@ -104,7 +104,7 @@ async def get_alert(request: Request, visitor: Visitor) -> Response:
     """One alert: why, what it rests on, what was made of it."""
     found = await _found(request, visitor)
     await note_view(request, visitor, "watch", lines=1)
-    return await _shown(request, found)
+    return await _shown(request, visitor, found)
 
 
 @page(role="dpo")
@@ -116,7 +116,7 @@ async def post_alert(request: Request, visitor: Visitor) -> Response:
     if verdict not in watch.VERDICTS:
         raise PageProblem("form_unreadable")
     if len(note) > watch.LONGEST:
-        return await _shown(request, found, wrong=True)
+        return await _shown(request, visitor, found, wrong=True)
     await watch.judge(
         services, found, verdict, note=note, org=visitor.organisation or "operator", actor=visitor.actor,
         scope=scope_of(visitor), now=services.clock(),
@@ -133,13 +133,14 @@ async def _found(request: Request, visitor: Visitor) -> Watched:
     raise PageProblem("not_found")
 
 
-async def _shown(request: Request, found: Watched, *, wrong: bool = False) -> Response:
+async def _shown(request: Request, visitor: Visitor, found: Watched, *, wrong: bool = False) -> Response:
     services: Services = request.scope["services"]
     return await show(
         request,
         "dpo/alert.html",
         status=400 if wrong else 200,
         found=found,
+        own=scope_of(visitor).organisation,
         title=TITLES[found.alert.rule],
         explained=EXPLAINED[found.alert.rule],
         verdicts=VERDICTS,

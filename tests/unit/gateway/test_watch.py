@@ -1,6 +1,7 @@
 """The watch list: its rules on built counts, all of it on a built journal, what DPOs make of it; reconciliation."""
 
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,19 +111,8 @@ def test_every_rule_is_named_and_explained_with_its_numbers(rule: str) -> None:
 
 async def test_a_built_journal_is_watched(gateway: Bed) -> None:
     """Many people acting on one person, and a person's own report: seen, judged, closed; others see nothing."""
-    services = gateway.services
-    for number in range(5):
-        who = professional("conseiller")
-        token = await gateway.token("siae-brume", professional=type(who)(**{**_parts(who), "id": f"c-{number}"}))
-        pseudonym = await gateway.link(token, "lucas-perrin")
-        await gateway.exchange(token, pseudonym, "iae.eligibility", ["registration.status"])
-    await services.console.projector.catch_up()
-    subject = await gateway.subject("siae-brume", pseudonym)
-    access = next(n for n, each in enumerate(await gateway.journal()) if each["type"] == "exchange.released")
-    entry = (await gateway.journal())[access]
-    line = Line(**_line(access, entry))
-    by = By(kind="subject", channel="page")
-    await report(services, subject, line, reason="not_asked", words="Jamais demandé.", by=by, now=services.clock())
+    services, pseudonym = gateway.services, await _many_eyes(gateway)
+    await _report(gateway, pseudonym)
     own, other = await browser(gateway, dpo("siae-brume")), await browser(gateway, dpo("ml-brume"))
     text = (await own.get("/dpo/watch")).text
     assert "One person seen by many" in text
@@ -151,6 +141,63 @@ async def test_a_built_journal_is_watched(gateway: Bed) -> None:
         ("many_eyes", "normal", "siae-brume"), ("reported", "incident", "siae-brume"),
     ]  # fmt: skip
     assert "Réunion" not in str(await gateway.journal())
+
+
+async def test_each_institution_judges_an_alert_for_itself(gateway: Bed) -> None:
+    """A source closes nothing of whom it answers and reads no note of theirs; the consortium's judgement is for all."""
+    await _many_eyes(gateway)
+    own, source = await browser(gateway, dpo("siae-brume")), await browser(gateway, dpo("ft-brume"))
+    head = await browser(gateway, dpo("dept-brume", consortium=True))
+    found = [each for org in ("siae-brume", "ft-brume") for each in await _alerts(gateway, org)]
+    (same,) = {each.id for each in found if each.rule == "many_eyes"}
+    here, title = f"/dpo/watch/{same}", "One person seen by many"
+    await own.post(here, verdict="seen", note="Note de la SIAE.")
+    await source.post(here, verdict="normal", note="Note de la source.")
+    assert title in (await own.get("/dpo/watch")).text
+    assert title not in (await source.get("/dpo/watch")).text
+    assert title in (await head.get("/dpo/watch")).text
+    assert "Note de la source." not in (await own.get(here)).text
+    assert "Note de la SIAE." not in (await source.get(here)).text
+    everything = (await head.get(here)).text
+    assert "Note de la SIAE." in everything
+    assert "Note de la source." in everything
+    await head.post(here, verdict="incident", note="Note du consortium.")
+    for each in (own, source):
+        assert title not in (await each.get("/dpo/watch")).text
+        assert "Note du consortium." in (await each.get(here)).text
+    await source.post(here, verdict="seen")
+    assert title in (await source.get("/dpo/watch")).text
+    for each in (own, head):
+        assert title not in (await each.get("/dpo/watch")).text
+    linked = {each: re.findall("/dpo/entries/([0-9]+)", (await each.get(here)).text) for each in (own, head)}
+    assert [len(linked[each]) for each in (own, head)] == [1, 4]
+    await gateway.services.console.projector.catch_up()
+    await own.get(f"/dpo/entries/{linked[own][0]}")
+
+
+async def _alerts(gateway: Bed, org: str | None) -> list[Alert]:
+    services = gateway.services
+    return [each.alert for each in await watch.watched(services, Scope(org), now=services.clock())]
+
+
+async def _many_eyes(gateway: Bed) -> str:
+    """Five professionals of one institution ask for one person: gives the person's pseudonym."""
+    for number in range(5):
+        who = professional("conseiller")
+        token = await gateway.token("siae-brume", professional=type(who)(**{**_parts(who), "id": f"c-{number}"}))
+        pseudonym = await gateway.link(token, "lucas-perrin")
+        await gateway.exchange(token, pseudonym, "iae.eligibility", ["registration.status"])
+    await gateway.services.console.projector.catch_up()
+    return pseudonym
+
+
+async def _report(gateway: Bed, pseudonym: str) -> None:
+    """This person says of the first access that it is not right."""
+    services, journal = gateway.services, await gateway.journal()
+    subject = await gateway.subject("siae-brume", pseudonym)
+    access = next(n for n, each in enumerate(journal) if each["type"] == "exchange.released")
+    line, by = Line(**_line(access, journal[access])), By(kind="subject", channel="page")
+    await report(services, subject, line, reason="not_asked", words="Jamais demandé.", by=by, now=services.clock())
 
 
 def _parts(who: Any) -> dict[str, Any]:
