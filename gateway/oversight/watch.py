@@ -8,6 +8,7 @@ the consortium's; the consortium's DPO sees all of them, and judges for the cons
 
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
@@ -38,6 +39,10 @@ _kept: WeakKeyDictionary[Store, dict[str | None, tuple[int, list[Alert]]]] = Wea
 
 _HOUR_MS = sa.literal_column("3600000", sa.BigInteger)  # no parameters: the same expression groups and orders
 _HOURS = sa.literal_column("24", sa.BigInteger)
+
+
+class _Known(Exception):  # noqa: N818  caught here
+    """The judgement that holds is this one, by the same human: the form was sent twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,7 @@ async def _counted(services: Services, scope: Scope, today: int) -> list[Alert]:
 async def judge(
     services: Services, found: Watched, verdict: str, *, note: str, org: str, actor: str, scope: Scope, now: int
 ) -> None:
-    """Write a judgement; a report that is normal or an incident is dealt with."""
+    """Write a judgement, once when it is sent again; a report that is normal or an incident is dealt with."""
     id_ = found.alert.id
     sealed = _sealing(services).seal(note.encode(), _place(id_)) if note else None
     row = {
@@ -112,11 +117,18 @@ async def judge(
         "at": now, "note": sealed,
     }  # fmt: skip
 
+    mine = table.c.consortium if scope.organisation is None else _seen(scope)
+    newest = sa.select(table).where(table.c.alert == id_, mine).order_by(table.c.entry.desc()).limit(1)
+
     def change(connection: Connection, index: int) -> None:
+        last = connection.execute(newest).one_or_none()
+        if last is not None and (last.actor, last.verdict, _note(services, last)) == (actor, verdict, note):
+            raise _Known
         connection.execute(sa.insert(table), {**row, "entry": index})
 
     members: dict[str, Json] = {"alert": id_, "rule": found.alert.rule, "verdict": verdict, "org": org, "actor": actor}
-    await services.journal.append(Draft(type="watch.judged", members=members, time=now, change=change))
+    with suppress(_Known):
+        await services.journal.append(Draft(type="watch.judged", members=members, time=now, change=change))
     if found.report is not None and verdict != "seen":
         await close_report(services, found.report.id, organisation=scope.organisation, actor=actor, now=now)
 

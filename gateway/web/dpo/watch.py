@@ -116,7 +116,7 @@ async def post_alert(request: Request, visitor: Visitor) -> Response:
     if verdict not in watch.VERDICTS:
         raise PageProblem("form_unreadable")
     if len(note) > watch.LONGEST:
-        return await _shown(request, visitor, found, wrong=True)
+        return await _shown(request, visitor, found, wrong=True, note=note)
     await watch.judge(
         services, found, verdict, note=note, org=visitor.organisation or "operator", actor=visitor.actor,
         scope=scope_of(visitor), now=services.clock(),
@@ -133,7 +133,9 @@ async def _found(request: Request, visitor: Visitor) -> Watched:
     raise PageProblem("not_found")
 
 
-async def _shown(request: Request, visitor: Visitor, found: Watched, *, wrong: bool = False) -> Response:
+async def _shown(
+    request: Request, visitor: Visitor, found: Watched, *, wrong: bool = False, note: str = ""
+) -> Response:
     services: Services = request.scope["services"]
     return await show(
         request,
@@ -146,6 +148,7 @@ async def _shown(request: Request, visitor: Visitor, found: Watched, *, wrong: b
         verdicts=VERDICTS,
         reasons=REASONS,
         wrong=wrong,
+        note=note,
         longest=watch.LONGEST,
         address=found.alert.address(),
         telling=telling,

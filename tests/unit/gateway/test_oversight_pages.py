@@ -38,10 +38,10 @@ FIELDS = ["registration.status", "registration.category_code"]
 COUNTER = By(kind="subject", channel="counter")
 
 
-def dpo(organisation: str, *, consortium: bool = False, strong: bool = True, name: str = "") -> Identity:
+def dpo(organisation: str, *, consortium: bool = False, strong: bool = True, name: str = "", tag: str = "") -> Identity:
     return Identity(
         role="dpo",
-        actor=(organisation.encode().hex() + "0" * 32)[:32],
+        actor=((tag or organisation).encode().hex() + "0" * 32)[:32],
         owner=f"test:{organisation}",
         organisation=organisation,
         consortium=consortium,

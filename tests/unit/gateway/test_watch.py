@@ -1,5 +1,6 @@
 """The watch list: its rules on built counts, all of it on a built journal, what DPOs make of it; reconciliation."""
 
+import asyncio
 import random
 import re
 from collections.abc import Iterator
@@ -173,6 +174,24 @@ async def test_each_institution_judges_an_alert_for_itself(gateway: Bed) -> None
     assert [len(linked[each]) for each in (own, head)] == [1, 4]
     await gateway.services.console.projector.catch_up()
     await own.get(f"/dpo/entries/{linked[own][0]}")
+
+
+async def test_a_judgement_sent_three_times_at_once_is_one(gateway: Bed) -> None:
+    """The same verdict and note of the same human, as long as nobody judged in between; a note too long is kept."""
+    await _many_eyes(gateway)
+    own = await browser(gateway, dpo("siae-brume"))
+    colleague = await browser(gateway, dpo("siae-brume", tag="colleague"))
+    (same,) = (each.id for each in await _alerts(gateway, "siae-brume") if each.rule == "many_eyes")
+    here = f"/dpo/watch/{same}"
+    await asyncio.gather(*(own.post(here, verdict="normal", note="Une fois.") for _ in range(3)))
+    assert len(await entries(gateway, "watch.judged")) == 1
+    await own.post(here, verdict="normal", note="Autre note.")
+    await colleague.post(here, verdict="incident")
+    await own.post(here, verdict="normal", note="Autre note.")
+    assert [each["verdict"] for each in await entries(gateway, "watch.judged")] == [
+        "normal", "normal", "incident", "normal",
+    ]  # fmt: skip
+    assert "trop long " * 101 in (await own.post(here, 400, verdict="normal", note="trop long " * 101 + "!")).text
 
 
 async def _alerts(gateway: Bed, org: str | None) -> list[Alert]:
