@@ -35,6 +35,7 @@ from gateway.web.me.reports import Report, close_report, open_reports
 VERDICTS = ("seen", "normal", "incident")
 LONGEST = 1_000
 _FRESH_MS = 60_000
+_DAY_MS = 86_400_000
 _kept: WeakKeyDictionary[Store, dict[str | None, tuple[int, list[Alert]]]] = WeakKeyDictionary()
 
 _HOUR_MS = sa.literal_column("3600000", sa.BigInteger)  # no parameters: the same expression groups and orders
@@ -73,20 +74,25 @@ class Watched:
 
 
 async def watched(services: Services, scope: Scope, *, now: int) -> list[Watched]:
-    """Every alert of this scope, open ones first, newest first; the journal is counted once a minute."""
+    """Every alert of this scope, open ones first, newest first; the journal is counted once a minute.
+
+    A report stays for 30 days after it was dealt with.
+    """
     kept = _kept.setdefault(services.store, {})
     known = kept.get(scope.organisation)
     if known is None or not known[0] <= now < known[0] + _FRESH_MS:
         known = kept[scope.organisation] = (now, await _counted(services, scope, day_of(now)))
     found = list(known[1])
-    reports = {_reported(each).id: each for each in await open_reports(services, scope.organisation)}
+    since = now - rules.DAYS * _DAY_MS
+    said = await open_reports(services, scope.organisation, closed_since=since)
+    reports = {_reported(each).id: each for each in said}
     found += [_reported(each) for each in reports.values()]
     judged = await _judgements(services, scope, [each.id for each in found])
     made = []
     for each in sorted(found, key=lambda one: (-one.day, one.rule, one.org, one.about)):
-        said = judged.get(each.id, ())
-        last = next((one for one in said if one.consortium or scope.organisation is not None), None)
-        made.append(Watched(alert=each, judgements=said, last=last, report=reports.get(each.id)))
+        views = judged.get(each.id, ())
+        last = next((one for one in views if one.consortium or scope.organisation is not None), None)
+        made.append(Watched(alert=each, judgements=views, last=last, report=reports.get(each.id)))
     return sorted(made, key=lambda each: not each.open)
 
 

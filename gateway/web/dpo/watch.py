@@ -121,7 +121,7 @@ async def post_alert(request: Request, visitor: Visitor) -> Response:
         services, found, verdict, note=note, org=visitor.organisation or "operator", actor=visitor.actor,
         scope=scope_of(visitor), now=services.clock(),
     )  # fmt: skip
-    return see("/dpo/watch?all=1" if found.report and verdict != "seen" else f"/dpo/watch/{found.alert.id}")
+    return see(f"/dpo/watch/{found.alert.id}")
 
 
 async def _found(request: Request, visitor: Visitor) -> Watched:

@@ -91,13 +91,19 @@ async def reported_among(services: Services, subject: SubjectId, accesses: Colle
     return await services.store.read(lambda connection: frozenset(connection.execute(ordered).scalars()))
 
 
-async def open_reports(services: Services, organisation: str | None) -> Sequence[Report]:
+async def open_reports(
+    services: Services, organisation: str | None, *, closed_since: int | None = None
+) -> Sequence[Report]:
     """Those nobody has closed, for the DPO of an organisation, or of all of them with None; newest first.
 
-    Opens the persons' words: who reads them is the caller's to note (`dpo.…` entries).
+    With `closed_since`, those closed from then on too, after the open ones. Opens the persons' words: who reads them is
+    the caller's to note (`dpo.…` entries).
     """
+    wanted = table.c.closed_at.is_(None)
+    if closed_since is not None:
+        wanted |= table.c.closed_at >= closed_since
     mine = () if organisation is None else (table.c.org == organisation,)
-    return await _read(services, table.c.closed_at.is_(None), *mine)
+    return await _read(services, wanted, *mine)
 
 
 async def close_report(services: Services, id_: str, *, organisation: str | None, actor: str | None, now: int) -> bool:
@@ -120,7 +126,8 @@ async def close_report(services: Services, id_: str, *, organisation: str | None
 
 
 async def _read(services: Services, *where: sa.ColumnElement[bool]) -> Sequence[Report]:
-    query = sa.select(table).where(*where).order_by(table.c.reported_at.desc(), table.c.id).limit(_LISTED)
+    newest = (table.c.closed_at.is_not(None), table.c.reported_at.desc(), table.c.id)
+    query = sa.select(table).where(*where).order_by(*newest).limit(_LISTED)
     rows = await services.store.read(lambda connection: connection.execute(query).all())
     keys = await services.vault.open_many({row.subject for row in rows})
     found = []

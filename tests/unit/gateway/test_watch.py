@@ -135,8 +135,18 @@ async def test_a_built_journal_is_watched(gateway: Bed) -> None:
     await own.post(f"/dpo/watch/{eyes.alert.id}", verdict="normal", note="Réunion de suivi.")
     assert "Réunion de suivi." in (await own.get(f"/dpo/watch/{eyes.alert.id}")).text
     assert "One person seen by many" not in (await own.get("/dpo/watch")).text
-    await own.post(f"/dpo/watch/{said.alert.id}", verdict="incident")
+    there = (await own.post(f"/dpo/watch/{said.alert.id}", verdict="incident", note="Vu avec elle.")).headers[
+        "location"
+    ]
     assert await open_reports(services, "siae-brume") == []
+    judgement = (await own.get(there)).text
+    assert "Jamais demandé" in judgement
+    assert "Vu avec elle." in judgement
+    assert f"/dpo/watch/{said.alert.id}" not in (await own.get("/dpo/watch")).text
+    assert f"/dpo/watch/{said.alert.id}" in (await own.get("/dpo/watch?all=1")).text
+    month = 30 * 86_400_000
+    late = await watch.watched(services, Scope("siae-brume"), now=services.clock() + month + 1)
+    assert said.alert.id not in {each.alert.id for each in late}
     judged = await entries(gateway, "watch.judged")
     assert [(each["rule"], each["verdict"], each["org"]) for each in judged] == [
         ("many_eyes", "normal", "siae-brume"), ("reported", "incident", "siae-brume"),
