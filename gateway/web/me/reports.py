@@ -99,7 +99,7 @@ async def open_reports(
     With `closed_since`, those closed from then on too, after the open ones. Opens the persons' words: who reads them is
     the caller's to note (`dpo.…` entries).
     """
-    wanted = table.c.closed_at.is_(None)
+    wanted: sa.ColumnElement[bool] = table.c.closed_at.is_(None)
     if closed_since is not None:
         wanted |= table.c.closed_at >= closed_since
     mine = () if organisation is None else (table.c.org == organisation,)
