@@ -20,6 +20,7 @@ from gateway.signin.errors import Fault, SigninRefused
 from gateway.signin.pending import LIFETIME_MS, new_value
 from gateway.signin.words import refusal
 from gateway.web import cookies
+from gateway.web.ask.landing import close_visit
 from gateway.web.forms import read_form, require_own_origin, require_token
 from gateway.web.page import see, visitor_of
 from gateway.web.problems import PageProblem
@@ -110,12 +111,12 @@ async def get_signout(request: Request) -> Response:
 
 
 async def post_signout(request: Request) -> Response:
-    """End the session here at once, then the one at the provider."""
+    """End the session here at once, and what a link had opened; then the session at the provider."""
     services: Services = request.scope["services"]
     require_own_origin(request.headers, services.base_url)
     form, visitor = await read_form(request), await visitor_of(request)
     if visitor is None:
-        return see("/signout")
+        return await close_visit(request, see("/signout"))
     require_token(form, visitor)
     identity = visitor.identity
     await services.sessions.end(visitor.session, identity=identity, reason="signed_out")
@@ -125,7 +126,7 @@ async def post_signout(request: Request) -> Response:
         answer = see(f"/signout/leave?state={state}")
         _remember(answer, services, browser)
     cookies.drop(answer, services.base_url)
-    return answer
+    return await close_visit(request, answer)
 
 
 async def get_leave(request: Request) -> Response:

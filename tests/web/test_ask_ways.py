@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Page, Route
 
 from consent.states import By
+from gateway.web.ask.landing import VISIT
 from gateway.web.visitor import Identity
 from tests.unit.oauth.presence import BACK, Site
 from tests.web.conftest import Portal
@@ -184,6 +185,51 @@ async def test_the_pages_of_a_link_are_pages_everybody_can_use(portal: Portal, l
     await check(other, lang=lang)
     await other.goto(f"{portal.url}/r/here")
     await check(other, lang=lang)
+
+
+async def test_what_a_link_opened_is_closed_by_a_button(portal: Portal) -> None:
+    """The page says so, the browser holds nothing any more, and going back shows nothing; another site closes none."""
+    identity, id_ = await asked(portal)
+    page = await portal.page()
+    await page.goto(f"{portal.url}/r/{await link(portal, identity, id_)}")
+    await page.get_by_role("button", name="Ouvrir la demande").click()
+    await page.wait_for_url("**/r/here")
+    (cookie,) = [each for each in await page.context.cookies() if each["name"] == VISIT]
+    headers = {"Cookie": f"{VISIT}={cookie['value']}"}
+    async with httpx.AsyncClient(base_url=portal.url, headers=headers) as http:
+        foreign = await http.post("/r/here/close", data={"x": "y"}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert foreign.status_code == 403
+        assert (await http.get("/r/here")).status_code == 200
+        await page.get_by_role("button", name="Fermer").click()
+        await page.wait_for_url("**/r/here/closed")
+        assert await page.context.cookies() == []
+        await check(page)
+        assert (await http.get("/r/here")).status_code == 404
+    answer = await page.goto(f"{portal.url}/r/here")
+    assert answer is not None
+    assert answer.status == 404
+    english = await portal.page(lang="en")
+    await english.goto(f"{portal.url}/r/here/closed")
+    await check(english, lang="en")
+
+
+async def test_signing_out_closes_what_a_link_opened(portal: Portal) -> None:
+    """With a session and without one: the page then says that nobody sees anything here any more."""
+    identity, id_ = await asked(portal)
+    for signed_in in (True, False):
+        page = await portal.page(identity if signed_in else None, javascript=False)
+        await page.goto(f"{portal.url}/r/{await link(portal, identity, id_)}")
+        await page.get_by_role("button", name="Ouvrir la demande").click()
+        (visit,) = [each["value"] for each in await page.context.cookies() if each["name"] == VISIT]
+        if signed_in:
+            await page.get_by_role("button", name="Se déconnecter").click()
+            assert "Plus personne ne peut voir vos pages" in await page.inner_text("main")
+            assert VISIT not in {each["name"] for each in await page.context.cookies()}
+        async with httpx.AsyncClient(base_url=portal.url, headers={"Cookie": f"{VISIT}={visit}"}) as http:
+            if not signed_in:
+                out = await http.post("/signout", data={"x": "y"}, headers={"Sec-Fetch-Site": "same-origin"})
+                assert out.headers["location"] == "/signout"
+            assert (await http.get("/r/here")).status_code == 404
 
 
 async def test_a_link_answers_nothing_by_itself(portal: Portal) -> None:

@@ -3,6 +3,7 @@
  1. GET   says that something waits, and nothing else: a preview of links, a scanner of mail use nothing up
  2. POST  uses the link (`consent/invitations.py`); this browser may read the request for half an hour
  3. answer  after a sign-in, at `/me/ask/…`; or here, with the six digits sent to the person's own number
+ 4. close   by a button, or by signing out: what the link opened is shut before the half hour
 
 What never was, was used, was replaced or is over gets one page: it tells nobody which.
 """
@@ -131,6 +132,28 @@ async def get_here_json(request: Request) -> Response:
     await visitor_of(request)
     services: Services = request.scope["services"]
     return await json_of(services, await _answered(request), now=services.clock())
+
+
+async def post_close(request: Request) -> Response:
+    """The person has read it: nobody reads it here any more."""
+    await _posted(request)
+    return await close_visit(request, see(f"{HERE}/closed"))
+
+
+async def get_closed(request: Request) -> Response:
+    """It is closed."""
+    await visitor_of(request)
+    return render(request, "ask/link_closed.html")
+
+
+async def close_visit(request: Request, answer: Response) -> Response:
+    """End what a link had opened in this browser, and take its cookie back with this answer."""
+    services: Services = request.scope["services"]
+    secret = _secret(request)
+    if secret:
+        await services.channels.invitations.close(secret)
+        cookies.drop(answer, services.base_url, VISIT)
+    return answer
 
 
 async def get_former(request: Request) -> Response:

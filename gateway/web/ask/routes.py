@@ -22,6 +22,8 @@ def ask_routes() -> list[Route]:
         Route(here, landing.get_here, methods=_GET),
         Route(here, landing.post_here, methods=_POST),
         Route(f"{here}/code", landing.post_code, methods=_POST),
+        Route(f"{here}/close", landing.post_close, methods=_POST),
+        Route(f"{here}/closed", landing.get_closed, methods=_GET),
         Route(f"{here}/receipt", landing.get_here_receipt, methods=_GET),
         Route(f"{here}/receipt.pdf", landing.get_here_pdf, methods=_GET),
         Route(f"{here}/receipt.json", landing.get_here_json, methods=_GET),

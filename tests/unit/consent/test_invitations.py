@@ -55,6 +55,22 @@ async def test_a_new_link_ends_the_older_and_its_visit(side):
         await reached.invitations.visited(opened.visit, now=NOW)
 
 
+async def test_a_visit_that_is_closed_is_over_at_once(side):
+    """Before its half hour, for good; the link is used up all the same."""
+    reached = Reached(side)
+    made = await reached.asked(await side.lea())
+    link = await reached.invitations.issue(made.record, now=NOW)
+    opened = await reached.invitations.open_link(link.token, now=NOW)
+    await reached.invitations.close("x" * 43)
+    assert (await reached.invitations.visited(opened.visit, now=NOW)).id == made.record.id
+    for _ in range(2):
+        await reached.invitations.close(opened.visit)
+        with pytest.raises(LinkUnknown):
+            await reached.invitations.visited(opened.visit, now=NOW)
+    with pytest.raises(LinkUnknown):
+        await reached.invitations.open_link(link.token, now=NOW)
+
+
 @pytest.mark.parametrize("guess", ["", "A" * 43, "\x00", "\ud800", "x" * 5000])
 async def test_guesses_open_nothing(side, guess):
     """Whatever is sent, the same refusal."""
