@@ -136,9 +136,12 @@ def headers(form_action: Sequence[str] = (), *, scripted: bool = False) -> dict[
 
 
 def here(request: Request) -> str:
-    """The page's own address with its filters, without the choices of the reader, ready for `?lang=`."""
+    """The query of this page without the choices of the reader, ready for `lang=…`.
+
+    Never the path: one like `//elsewhere.example` is an address of another site to a browser.
+    """
     kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"lang", "simple"}]
-    return f"{request.url.path}?{urlencode([*kept, ('', '')])[:-1]}" if kept else f"{request.url.path}?"
+    return f"?{urlencode(kept)}&" if kept else "?"
 
 
 def url(path: str, **query: str | int | None) -> str:
