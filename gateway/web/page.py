@@ -16,7 +16,7 @@ from gateway.web.templates import headers, render
 from gateway.web.visitor import Role, Visitor
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-AREAS = frozenset({"", "me", "dpo", "pro", "signin", "signout", "r", "demandes", "help", "stay"})
+AREAS = frozenset({"", "me", "dpo", "pro", "signin", "signout", "r", "demandes", "help", "stay", "operator"})
 
 
 def page(*, role: Role) -> Callable[[Callable[[Request, Visitor], Awaitable[Response]]], Endpoint]:

@@ -1,10 +1,13 @@
 """Errors, help, languages, cookies, foreign forms: what every page shares."""
 
+import re
+
 import httpx
 import pytest
 
 from gateway.web.cookies import NAME
-from tests.web.conftest import Portal
+from gateway.web.visitor import Identity
+from tests.web.conftest import Portal, dpo
 from tests.web.measure import check
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session")]
@@ -38,6 +41,31 @@ async def test_signed_out_is_sent_to_sign_in_and_back(portal: Portal) -> None:
     async with httpx.AsyncClient(base_url=portal.url) as http:
         answer = await http.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+async def test_an_operator_comes_to_a_page_that_works(portal: Portal, lang: str) -> None:
+    """From the start, not round in a ring; what it names opens, and nobody else gets it."""
+    operator = Identity(role="operator", actor="0" * 32, owner="test:op", provider="test")
+    page = await portal.page(operator, lang=lang)
+    answer = await page.goto(portal.url)
+    assert answer is not None
+    assert (answer.status, page.url) == (200, f"{portal.url}/operator")
+    await check(page, lang=lang)
+    assert await page.get_by_role("button", name="Se déconnecter" if lang == "fr" else "Sign out").count() == 1
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        for link in await page.locator("main a").all():
+            assert (await http.get(await link.get_attribute("href") or "")).status_code in {200, 503}
+        other = await portal.secret(dpo("gi-brume"))
+        assert (await http.get("/operator", headers={"Cookie": f"{NAME}={other}"})).status_code == 403
+
+
+async def test_the_other_language_of_an_address_is_never_on_another_site(portal: Portal) -> None:
+    """A path of two slashes is another site's to a browser; the filters stay, once each."""
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        for path in ("//evil.example/x?a=1&b=%26", "/help?a=1&lang=fr&b=%26"):
+            answer = await http.get(portal.url + path)
+            assert re.findall('href="([^"]*)" lang="en"', answer.text) == ["?a=1&amp;b=%26&amp;lang=en"]
 
 
 async def test_a_page_is_not_kept_framed_or_mixed_with_others(portal: Portal) -> None:
