@@ -36,6 +36,10 @@ WRONG = {
         "Give a partner, the tag of an actor (32 signs) or the thumbprint of a key (43 signs).",
     ),
     "key": ("Aucun partenaire n'a cette clé.", "No partner has this key."),
+    "known": (
+        "Le jour et l'heure où la violation a été connue ne se lisent pas.",
+        "The day and hour the breach became known cannot be read.",
+    ),
     "days": ("Donnez une période, le premier jour avant le dernier.", "Give a period, the first day before the last."),
     "wide": (
         "Plus de 10 000 transmissions : réduisez la période pour un compte exact.",
@@ -134,8 +138,8 @@ async def _measure(request: Request, visitor: Visitor, given: dict[str, str]) ->
         since, until = (number_of(date.fromisoformat(given[name])) for name in ("since", "until"))
     except ValueError:
         return None, "days"
-    if since > until:
-        return None, "days"
+    if since > until or (given["known"] and _moment(given["known"]) is None):
+        return None, "days" if since > until else "known"
     if what in services.catalogue.parties:
         asked, filters = {"org": what}, ["org"]
     elif _TAG.fullmatch(what):
@@ -177,8 +181,9 @@ def _midday(text: str) -> int:
 
 
 def _moment(text: str) -> int | None:
-    """When the breach became known, Paris time, as a browser sends it."""
+    """When the breach became known, Paris time, as a browser sends it; a year no clock shows is none."""
     try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=PARIS).timestamp() * 1000) if text else None
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return int(at.replace(tzinfo=PARIS).timestamp() * 1000) if 1970 < at.year < 2150 else None

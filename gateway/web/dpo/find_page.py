@@ -188,7 +188,7 @@ def after_of(request: Request) -> int | None:
     text = request.query_params.get("after", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:16]) >= _LARGEST:
+    if not (text.isascii() and text.isdigit() and len(text) < 17) or int(text) >= _LARGEST:
         raise PageProblem("not_found")
     return int(text)
 

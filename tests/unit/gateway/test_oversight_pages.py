@@ -421,6 +421,7 @@ async def test_a_breach_elsewhere_shows_nothing(gateway: Bed) -> None:
     "query",
     [
         {"what": "somebody"}, {"what": "A" * 43}, {"what": "siae-brume", "since": "never"},
+        *({"what": "siae-brume", "known": known} for known in ("9999-12-31T23:59", "0001-01-01T00:00", "never")),
         {"what": "siae-brume", "since": "2026-12-01", "until": "2026-11-01"}, {"what": "Robert'); --"},
     ],
 )  # fmt: skip
