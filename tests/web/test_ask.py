@@ -61,6 +61,9 @@ async def test_the_parts_stand_in_their_order(portal: Portal) -> None:
     ]  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
+    whole = await page.locator("main").text_content() or ""
+    assert "Si vous touchez le RSA" in whole
+    assert "Si votre RSA est majoré" in whole
     assert await page.locator("input[type=checkbox]:checked, input[type=radio]:checked").count() == 0
     assert "Lucas" not in await page.title()
 
