@@ -89,6 +89,36 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "rdvi_rdv": ("votre numéro sur RDV-Solidarités", "your number at RDV-Solidarités"),
 }
 
+CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "ft_appointments.status": {
+        "PRIS": ("prévu", "booked"),
+        "EFFECTUE": ("a eu lieu", "took place"),
+        "MODIFIE": ("modifié", "changed"),
+        "ABSENT": ("vous n'êtes pas venu", "you did not come"),
+        "ANNULE": ("annulé", "cancelled"),
+    },
+    "ft_appointments.mode": {
+        "PHYSIQUE": ("sur place", "on site"),
+        "TELEPHONE": ("par téléphone", "by telephone"),
+        "VISIO": ("en vidéo", "by video"),
+    },
+    "orientation.status": {"PRECONISE": ("proposé", "proposed"), "DECIDE": ("décidé", "decided")},
+    "orientation.state": {
+        "BROUILLON": ("pas encore prêt", "not ready yet"),
+        "EN_ATTENTE": ("en attente", "waiting"),
+        "OUVERT": ("en cours", "under way"),
+        "CLOTURE": ("terminé", "over"),
+    },
+    "rdv.status": {
+        "unknown": ("pas encore noté", "not noted yet"),
+        "seen": ("a eu lieu", "took place"),
+        "excused": ("annulé par vous", "cancelled by you"),
+        "revoked": ("annulé par le service", "cancelled by the service"),
+        "noshow": ("vous n'êtes pas venu", "you did not come"),
+    },
+}
+"""What a source writes as a code, in words; what is not here is shown as it is written."""
+
 
 def said(words: Mapping[str, tuple[str, str]], name: str, lang: str) -> str:
     """One of them in a language."""

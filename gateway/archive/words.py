@@ -4,9 +4,12 @@ Everyday words, short sentences (`ux.md`, words not to use). Refuses to be silen
 sentence is told as what it is, so that the lines of an archive are as many as the entries.
 """
 
+import re
 from collections.abc import Mapping
 
 Words = tuple[str, str]
+
+_ELIDES = re.compile("[aeiouàâéèêëîïôûü]|h(?:ôpital|ospice|abitat)", re.IGNORECASE)  # other words in h: not sure
 
 EVENTS: Mapping[str, Words] = {
     "exchange.decided": ("{org} a demandé des informations sur vous.", "{org} asked for information about you."),
@@ -263,3 +266,10 @@ FROM: Mapping[str, Words] = {
     "receipt": ("après réception", "after receipt"),
     "end_of_support": ("après la fin du suivi", "after the end of support"),
 }
+
+
+def naming(sentence: str, org: str) -> str:
+    """The sentence with the organisation's name; in French, de and que lose their e before a vowel."""
+    if _ELIDES.match(org):
+        sentence = sentence.replace("de {org}", "d'{org}").replace("que {org}", "qu'{org}")
+    return sentence.format(org=org)

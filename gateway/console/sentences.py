@@ -7,7 +7,9 @@ force; an institution it no longer has is told by its slug.
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.archive.words import naming
 from gateway.console.kinds import OWN, Kind
+from gateway.console.reasons import REASONS
 from policies.catalogue import Catalogue
 from policies.reasons import Reason
 
@@ -149,16 +151,6 @@ BY: Mapping[str, Words] = {
     "identity": ("par une identité", "by an identity"),
 }
 
-_REASONS: Mapping[str, Words] = {
-    "person_unknown": ("Personne inconnue ici.", "Nobody known here."),
-    "sources_unavailable": ("Les sources n'ont pas répondu.", "The sources did not answer."),
-    "nothing_supplied": (
-        "Les sources n'avaient rien de ce qui est permis.",
-        "The sources had nothing of what is permitted.",
-    ),
-    "epoch_changed": ("Les choix de la personne ont changé entre-temps.", "The person's choices changed meanwhile."),
-    "withheld": ("Retenu, sans en dire la raison au destinataire.", "Withheld, the recipient is not told why."),
-}
 _KNOWN = frozenset(each.value for each in Reason)
 
 
@@ -188,13 +180,13 @@ class Names:
         """Why, in a sentence, and its code."""
         if code in _KNOWN:
             return f"{Reason(code).sentence(self._lang)} ({code})"
-        return f"{self.said(_REASONS[code])} ({code})" if code in _REASONS else code
+        return f"{self.said(REASONS[code])} ({code})" if code in REASONS else code
 
     def event(self, kind: str) -> str:
         """A type of entry, for a list of types."""
         words = EVENTS.get(kind)
         org = self.said(("un organisme", "an organisation"))
-        told = self.said(words).format(org=org) if words else kind
+        told = naming(self.said(words), org) if words else kind
         return told[:1].upper() + told[1:]
 
     def sentence(self, kind: Kind) -> str:
@@ -202,7 +194,7 @@ class Names:
         words = EVENTS.get(kind.type)
         if words is None:
             return kind.type
-        return self.said(words).format(org=self.org(kind.org) if kind.org else self.said(("quelqu'un", "somebody")))
+        return naming(self.said(words), self.org(kind.org) if kind.org else self.said(("quelqu'un", "somebody")))
 
     def verdict(self, kind: Kind) -> str:
         """Whether anything may leave, or left; empty where nothing was asked."""

@@ -18,13 +18,14 @@ def local(milliseconds: int) -> datetime:
 
 def paris(milliseconds: int, lang: Lang) -> str:
     """Date and hour: `22 novembre 2026 à 11:30`."""
-    form = "d MMMM y 'à' HH:mm" if lang == "fr" else "d MMMM y 'at' HH:mm"
-    return format_datetime(local(milliseconds), form, locale=_LOCALES[lang])
+    at, word = local(milliseconds), "à" if lang == "fr" else "at"
+    return format_datetime(at, f"{_date(at, lang)} '{word}' HH:mm", locale=_LOCALES[lang])
 
 
 def day(milliseconds: int, lang: Lang) -> str:
     """The date: `22 novembre 2026`."""
-    return format_date(local(milliseconds).date(), "d MMMM y", locale=_LOCALES[lang])
+    at = local(milliseconds)
+    return format_date(at.date(), _date(at, lang), locale=_LOCALES[lang])
 
 
 def utc(milliseconds: int) -> str:
@@ -35,3 +36,8 @@ def utc(milliseconds: int) -> str:
 def month(milliseconds: int, lang: Lang) -> str:
     """The month: `novembre 2026`."""
     return format_date(local(milliseconds).date(), "MMMM y", locale=_LOCALES[lang])
+
+
+def _date(at: datetime, lang: Lang) -> str:
+    """How a date is written; the first of a month is « 1er » in French."""
+    return "'1er' MMMM y" if lang == "fr" and at.day == 1 else "d MMMM y"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from gateway.archive.labels import CODES, said
 from gateway.preview import Preview, Seen
 from gateway.web import moments
 from gateway.web.me.phrases import Said, field_said, party_said
@@ -80,7 +81,9 @@ def _part(catalogue: Catalogue, each: Seen, lang: Lang) -> Part:
         state=each.state,
         rows=tuple(
             tuple(
-                Value(name=field_said(name), text=shown(value, lang), reduced=reduced(each.reduced.get(name, "")))
+                Value(
+                    name=field_said(name), text=_value(name, value, lang), reduced=reduced(each.reduced.get(name, ""))
+                )
                 for name, value in sorted(row.items())
             )
             for row in each.rows
@@ -105,6 +108,11 @@ def reduced(how: str) -> tuple[str, str] | None:
             "pseudonymise": ("un code à la place", "a code in its place"),
         }[kind]
     return None
+
+
+def _value(name: str, value: Any, lang: Lang) -> str:
+    """A code of a source in words, or the value itself."""
+    return said(CODES[name], value, lang) if name in CODES and isinstance(value, str) else shown(value, lang)
 
 
 def shown(value: Any, lang: Lang) -> str:

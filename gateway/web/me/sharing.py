@@ -95,6 +95,15 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One event of a record in words: what, and by whom and which way."""
+
+    time: int
+    event: Said
+    how: Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """Everything about one: from the record as given, or as asked. `refusing` says what a no changes."""
 
@@ -110,7 +119,7 @@ class Detail:
     version: str | None
     digest: str | None
     contact: Mapping[str, str]
-    events: tuple[Mapping[str, Any], ...]
+    events: tuple[Happened, ...]
     helped: bool
 
 
@@ -187,6 +196,19 @@ def sharing(catalogue: Catalogue, record: Record, *, now: int) -> Sharing:
     )
 
 
+def _happened(catalogue: Catalogue, org: str, event: Mapping[str, Any]) -> Happened:
+    """One event of a record (ISO/IEC TS 27560) in words; what has none is shown by its code."""
+    name, by, channel = party_said(catalogue, org), str(event.get("by", "")), str(event.get("channel", ""))
+    names = (name["fr"], name["en"]) if isinstance(name, Mapping) else name
+    sentence = words.EVENTS.get(f"authorisation.{event['event']}", (event["event"],) * 2)
+    how = [each for each in (words.BY.get(by, (by, by)), words.CHANNELS.get(channel)) if each]
+    return Happened(
+        time=event["time"],
+        event=(words.naming(sentence[0], names[0]), words.naming(sentence[1], names[1])),
+        how=(", ".join(each[0] for each in how), ", ".join(each[1] for each in how)),
+    )
+
+
 async def detail(services: Services, record: Record, *, now: int) -> Detail:
     """Put one together. Raises `RecordAltered`: nothing is shown of a record that is not what was given."""
     told = sharing(services.catalogue, record, now=now)
@@ -197,7 +219,7 @@ async def detail(services: Services, record: Record, *, now: int) -> Detail:
         "sharing": told,
         "line": None if party is None else party.line,
         "contact": {} if party is None else dict(party.contact or {}),
-        "events": events,
+        "events": tuple(_happened(services.catalogue, record.recipient, each) for each in events),
         "helped": helped,
         "version": record.notice,
         "left_out": tuple(field_said(name) for name in sorted(record.requested - record.fields) if record.fields),

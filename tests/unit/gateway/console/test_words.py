@@ -3,13 +3,16 @@
 import pytest
 
 from audit.events import EVENTS
+from gateway.archive import words
 from gateway.console import sentences
 from gateway.console.errors import SearchRefused
 from gateway.console.filters import NAMES, Filter, Words, read
 from gateway.console.kinds import Kind
 from gateway.console.sentences import Names
 from gateway.settings import PACKAGED_CATALOGUE
+from gateway.web.me.reports import REASONS as REPORTED
 from policies.catalogue import load
+from policies.reasons import Reason
 
 WORDS = Words(
     org=frozenset({"ml-brume"}),
@@ -46,6 +49,27 @@ def test_an_exchange_is_told_in_one_sentence(lang: str) -> None:
         assert part.lower() in told.lower()
     assert names.sentence(Kind(type="newer.kind")) == "newer.kind"
     assert names.reason("nobody_knows") == "nobody_knows"
+
+
+@pytest.mark.parametrize("code", sorted({*words.REASONS, *REPORTED, *(each.value for each in Reason)}))
+def test_every_reason_of_a_right_or_a_report_is_told_in_words(code: str) -> None:
+    """In both languages, with its code behind."""
+    told = {Names(load(PACKAGED_CATALOGUE), lang).reason(code) for lang in ("fr", "en")}
+    assert len(told) == 2
+    assert all(each.endswith(f" ({code})") for each in told)
+
+
+def test_french_elides_before_a_vowel() -> None:
+    """Whoever is named; a word in h keeps the e unless it is known to lose it."""
+    names = Names(load(PACKAGED_CATALOGUE), "fr")
+    told = " ".join(map(names.event, sentences.EVENTS)).lower()
+    assert " de un " not in told
+    assert "que un " not in told
+    assert "la demande d'un organisme" in told
+    assert "ce qu'un organisme" in told
+    lapsed = sentences.EVENTS["authorisation.lapsed"][0]
+    for name, said in (("Outil commun", "d'Outil"), ("Hôpital", "d'Hôpital"), ("Hauts", "de Hauts"), ("CAF", "de CAF")):
+        assert f"La demande {said}" in words.naming(lapsed, name)
 
 
 def test_a_filter_is_its_address() -> None:

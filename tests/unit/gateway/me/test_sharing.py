@@ -1,10 +1,17 @@
 """Cards, detail and what stopping means, from the records; who sees what; values in words."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from consent.states import TRANSITIONS
+from connectors import sandbox
+from consent.states import CHANNELS, KINDS, TRANSITIONS
+from gateway.archive import words
+from gateway.archive.labels import CODES
 from gateway.preview import Preview, Seen
 from gateway.web.me.history import month_of, months
 from gateway.web.me.lines import Person
@@ -59,6 +66,16 @@ async def test_the_detail_is_the_record_as_it_was_given(life: Life) -> None:
     assert told.limits == ((30, ("mois", "month")),)
     assert told.laws == ("RGPD art. 6-1-a",)
     assert told.version == record.notice
+    assert [(each.event[0], each.how[0]) for each in told.events][-1] == (
+        "Vous avez dit oui à Mission locale de la Brume.", "vous",
+    )  # fmt: skip
+
+
+def test_every_event_of_a_record_is_told_in_words() -> None:
+    """Rule: no event, and nobody who acts, is shown as a code."""
+    assert {f"authorisation.{rule.event}" for rule in TRANSITIONS.values() if rule.event} <= set(words.EVENTS)
+    assert set(KINDS) <= set(words.BY)
+    assert set(CHANNELS) - {"library", "system"} <= set(words.CHANNELS)
 
 
 async def test_another_persons_record_does_not_exist(life: Life) -> None:
@@ -115,8 +132,8 @@ def test_nobody_sees_anything_is_an_empty_matrix() -> None:
     ("value", "fr", "en"),
     [
         (False, "non", "no"), (True, "oui", "yes"), (None, "rien", "nothing"), (512, "512", "512"),
-        ("2026-06-01", "1 juin 2026", "1 June 2026"), ("2026-06", "2026-06", "2026-06"),
-        ("2026-07-01T08:30:00Z", "1 juillet 2026 à 10:30", "1 July 2026 at 10:30"), ("12 rue", "12 rue", "12 rue"),
+        ("2026-06-01", "1er juin 2026", "1 June 2026"), ("2026-06", "2026-06", "2026-06"),
+        ("2026-07-01T08:30:00Z", "1er juillet 2026 à 10:30", "1 July 2026 at 10:30"), ("12 rue", "12 rue", "12 rue"),
         ("2026-99-99", "2026-99-99", "2026-99-99"),
     ],
 )  # fmt: skip
@@ -155,11 +172,43 @@ def test_a_preview_in_words() -> None:
         reduced={"rsa.since": "truncate:month"},
     )  # fmt: skip
     (part,) = parts(CATALOGUE, Preview(datasets=(seen,), stopped=None), "fr")
-    assert part.rows[0][0].text == "1 juin 2026"
+    assert part.rows[0][0].text == "1er juin 2026"
     assert part.rows[0][0].reduced == ("le mois seulement", "the month only")
     assert {why[0] for why, _ in part.missing} == {
         "L'accord ne couvre pas cette information.", "Cette information ne part pas.",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "code", "fr", "en"), [
+    ("rdv.status", "unknown", "pas encore noté", "not noted yet"),
+    ("rdv.status", "revoked", "annulé par le service", "cancelled by the service"),
+    ("rdv.status", "seen", "a eu lieu", "took place"),
+    ("ft_appointments.mode", "VISIO", "en vidéo", "by video"),
+    ("rdv.status", "newer", "newer", "newer"),
+    ("rdv.place", "seen", "seen", "seen"),
+])  # fmt: skip
+def test_a_code_of_a_source_is_shown_in_words(field: str, code: str, fr: str, en: str) -> None:
+    """Rule: what the table of that field knows; anything else as it is written."""
+    row = Seen(dataset="rdv", source=None, state="released", rows=({field: code},), hidden={}, reduced={})
+    for lang, told in (("fr", fr), ("en", en)):
+        (part,) = parts(CATALOGUE, Preview(datasets=(row,), stopped=None), lang)  # type: ignore[arg-type]
+        assert part.rows[0][0].text == told
+
+
+def test_every_code_of_the_sandbox_has_words() -> None:
+    """Rule: the states of appointments that a source may give are all in the tables, in both languages."""
+    schema = yaml.safe_load((Path(sandbox.__file__).parent / "person.schema.yaml").read_text("utf-8"))
+    lists = {frozenset(each) for each in _enums(schema)}
+    assert {frozenset(CODES[name]) for name in CODES} <= lists
+    assert all(fr and en and fr != code for codes in CODES.values() for code, (fr, en) in codes.items())
+
+
+def _enums(schema: Any) -> Iterator[list[str]]:
+    for name, each in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if name == "enum":
+            yield each
+        elif isinstance(each, (dict, list)):
+            yield from _enums(each)
 
 
 def test_months_go_back_to_the_first_line_and_three_years_at_most() -> None:
