@@ -43,6 +43,23 @@ async def test_signed_out_is_sent_to_sign_in_and_back(portal: Portal) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
 
 
+@pytest.mark.parametrize("path", ["/help", "/docs/guides"])
+async def test_the_icon_is_ours_and_the_policy_of_pages_refuses_nothing(portal: Portal, path: str) -> None:
+    """No violation is logged on any page, and no browser asks for an icon elsewhere."""
+    page = await portal.page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    await page.goto(portal.url + path)
+    icon = await page.get_attribute("link[rel=icon]", "href")
+    assert icon is not None
+    assert icon.startswith("/static/")
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        answer = await http.get(icon)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert len(answer.content) < 400
+    assert said == []
+
+
 @pytest.mark.parametrize("lang", ["en", "fr"])
 async def test_an_operator_comes_to_a_page_that_works(portal: Portal, lang: str) -> None:
     """From the start, not round in a ring; what it names opens, and nobody else gets it."""
