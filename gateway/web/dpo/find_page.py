@@ -18,6 +18,7 @@ from gateway.console.sentences import Names
 from gateway.services import Services
 from gateway.web.dpo.page import note_view, scope_of, show
 from gateway.web.dpo.words import actor_said, bars, names_of, options
+from gateway.web.forms import Form
 from gateway.web.page import form_of, page, see
 from gateway.web.problems import PageProblem
 from gateway.web.templates import url
@@ -25,6 +26,9 @@ from gateway.web.visitor import Visitor
 from policies.reasons import Reason
 
 _LARGEST = 2**53
+_TYPED = (
+    "org", "name", "case", "family_name", "given_names", "birth_date", "birth_country", "birth_place", "sex",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +104,9 @@ async def post_person(request: Request, visitor: Visitor) -> Response:
     except NotYours:
         raise PageProblem("not_found") from None
     except (SearchRefused, CaseRequired) as refused:
-        return await _asked(request, visitor, wrong=refused.code, by=sought.by)
+        return await _asked(request, visitor, wrong=refused.code, by=sought.by, typed=form)
     if number is None:
-        return await _asked(request, visitor, wrong="person_unknown", by=sought.by)
+        return await _asked(request, visitor, wrong="person_unknown", by=sought.by, typed=form)
     return see(url("/dpo/search", person=number))
 
 
@@ -203,12 +207,14 @@ def _ways(services: Services, scope: Scope, names: Names) -> list[tuple[str, str
     return [(org, names.org(org)) for org in orgs]
 
 
-async def _asked(request: Request, visitor: Visitor, *, wrong: str, by: str) -> Response:
+async def _asked(request: Request, visitor: Visitor, *, wrong: str, by: str, typed: Form | None = None) -> Response:
+    """The form; what was typed stands in it again, and nowhere else."""
     services: Services = request.scope["services"]
     scope, names = scope_of(visitor), names_of(request)
     orgs = _ways(services, scope, names)
     status = {"": 200, "person_unknown": 404}.get(wrong, 400)
-    return await show(request, "dpo/person.html", status=status, wrong=wrong, by=by, orgs=orgs)
+    kept = {name: typed[name] if typed else "" for name in _TYPED}
+    return await show(request, "dpo/person.html", status=status, wrong=wrong, by=by, orgs=orgs, kept=kept)
 
 
 def _identity(form: Any) -> Mapping[str, Any]:
