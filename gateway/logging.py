@@ -32,7 +32,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        spoken = record.name.startswith(("audit.", "uvicorn"))
+        spoken = record.name.startswith(("audit.", "gateway.", "uvicorn"))
         told = {"message": record.getMessage()} if spoken else {}
         if record.exc_info and record.exc_info[1] is not None:
             told["where"] = " ".join(place(record.exc_info[1]))
