@@ -11,6 +11,7 @@ from consent.errors import AuthorisationUnknown
 from consent.models import authorisation as table
 from consent.models import subject as people
 from consent.states import Record, effective_state, read_record
+from consent.vault import SubjectId
 
 PENDING, YES, NO, LAPSED = "pending", "yes", "no", "lapsed"
 
@@ -31,6 +32,13 @@ async def find(store: Store, authorisation: str, *, recipient: str) -> Record:
     if row is None or row["state"] == "tombstoned":  # nothing of what was answered is left to tell
         raise AuthorisationUnknown("this partner has no such authorisation")
     return read_record(row, orjson.loads(row["_uses"]))
+
+
+async def pending(store: Store, subject: SubjectId, *, recipient: str, purpose: str) -> str | None:
+    """The id of this partner's own request that waits for the person."""
+    mine = (table.c.subject == subject, table.c.recipient == recipient, table.c.purpose == purpose)
+    query = sa.select(table.c.id).where(*mine, table.c.slot == "pending")
+    return await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
 
 
 def told(record: Record, now: int) -> str:

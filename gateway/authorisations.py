@@ -7,8 +7,10 @@ person will read that the law allows it, and whether they can object.
 import hashlib
 from dataclasses import dataclass, field
 
+from consent.errors import RequestPending
 from consent.invitations import Link
 from consent.records import Transition
+from consent.requests import pending
 from consent.states import By, Record, Request
 from gateway.actors import acting
 from gateway.oauth.verification import Caller
@@ -56,7 +58,13 @@ async def ask(services: Services, caller: Caller, asked: Asked, *, now: int) -> 
     )
     kind = "professional" if caller.actor is not None else "controller"
     by = By(kind=kind, channel="system", actor=who.tag)
-    return await services.authorisations.request(subject, request, by=by, now=now)
+    try:
+        return await services.authorisations.request(subject, request, by=by, now=now)
+    except RequestPending:  # the answer to the first one may have been lost
+        waiting = await pending(services.store, subject, recipient=recipient, purpose=asked.purpose)
+        if waiting is None:  # answered at this very moment
+            raise
+        raise Refusal("request_pending", request=waiting) from None
 
 
 async def invite(services: Services, record: Record, *, now: int) -> Link:

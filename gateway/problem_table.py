@@ -215,7 +215,7 @@ PROBLEMS: Mapping[str, Problem] = {
         409,
         "A request is already waiting for the person",
         "At most one request waits per person, purpose and partner.",
-        "Wait for the answer.",
+        "Wait for the answer. `request` is the id of the one that waits, in case you never received it.",
     ),
     "request_too_soon": Problem(
         409,

@@ -109,7 +109,7 @@ def check_problem(answer: httpx.Response, status: int, code: str, **members: Any
     assert body["status"] == status
     assert body["instance"] == f"urn:passerelle:request:{answer.headers['x-request-id']}"
     assert set(body) - {"type", "title", "status", "detail", "instance", "code"} <= {
-        "reasons", "errors", "entry", "retry_after", "fields", "missing",
+        "reasons", "errors", "entry", "retry_after", "fields", "missing", "request",
     }  # fmt: skip
     for name, value in members.items():
         assert body[name] == value, body

@@ -85,11 +85,12 @@ async def test_another_partners_pseudonym_is_nobody(world: World) -> None:
 
 
 async def test_one_request_waits_at_a_time(each_world: World) -> None:
-    """409 request_pending; given, 409 authorisation_exists; refused, 409 request_too_soon."""
+    """409 request_pending, with its id; given, 409 authorisation_exists; refused, 409 request_too_soon."""
     services = each_world.bed.services
     pseudonym = await each_world.known()
     first = await ask(each_world, "ml-brume", pseudonym, YOUTH)
-    check_problem(await ask(each_world, "ml-brume", pseudonym, YOUTH), 409, "request_pending")
+    again = await ask(each_world, "ml-brume", pseudonym, YOUTH)
+    check_problem(again, 409, "request_pending", request=first.json()["id"])
     subject = await each_world.bed.subject("ml-brume", pseudonym)
     common: dict[str, Any] = {"subject": subject, "by": PERSON_HERSELF, "now": services.clock()}
     await services.authorisations.give(first.json()["id"], fields=frozenset(first.json()["fields"]), **common)
