@@ -47,7 +47,7 @@ class Transition:
 class Told:
     """What others may have to hear of a transition: no personal value. `event` is the journal's word.
 
-    `record` is the SHA-256 of the record it freezes, as its entry names it.
+    `record` is the SHA-256 of the record it freezes, as its entry names it; `decided`: somebody had answered before.
     """
 
     record_id: str
@@ -58,6 +58,7 @@ class Told:
     at: int
     entry: int
     record: str | None = None
+    decided: bool = True
 
 
 Tell = Callable[[Connection, Told], None]
@@ -267,6 +268,7 @@ def _told(before: Record, move: Move, *, at: int, entry: int, record: str | None
         at=at,
         entry=entry,
         record=record,
+        decided=before.decided_at is not None,
     )
 
 

@@ -58,7 +58,8 @@ class Invitations:
         """A new link for a request that waits or an authorisation in force; raises `RequestLapsed`, `StateConflict`."""
         _require_open(record, now)
         token = secrets.token_urlsafe(32)
-        expires_at = min(end for end in (now + LAPSE_MS, record.due, record.valid_until) if end is not None)
+        ends = (now + LAPSE_MS, _last(record, now), record.valid_until)
+        expires_at = min(end for end in ends if end is not None)
         row = {"subject": record.subject, "digest": self._digest("link", token), "expires_at": expires_at}
 
         def work(connection: Connection) -> None:
@@ -127,6 +128,14 @@ class Invitations:
 
     def _digest(self, use: str, token: str) -> str:
         return hmac.digest(self._secret, f"{use}\0{token}".encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _last(record: Record, now: int) -> int | None:
+    """How long a link may live: counted from the request, not from a deferral, which is nobody's to learn."""
+    if record.decided_at is not None:
+        return record.due
+    week = record.requested_at + LAPSE_MS
+    return week if now < week else week + LAPSE_MS
 
 
 def _require_open(record: Record, now: int) -> None:

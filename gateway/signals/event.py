@@ -49,6 +49,11 @@ TYPES = frozenset({f"authorisation.{name}" for name, told in AUTHORISATION.items
 """What a partner may subscribe to."""
 
 
+def of(name: str, *, decided: bool) -> str:
+    """What is told of an event: a request taken away before anybody answered looks like one nobody answered."""
+    return "lapsed" if name == "invalidated" and not decided else name
+
+
 def own_name(key: bytes, partner: str, authorisation: str) -> str:
     """The name a source knows an authorisation by: stable, and another for each source."""
     return hmac.digest(key, f"{partner}\x00{authorisation}".encode(), "sha256")[:16].hex()

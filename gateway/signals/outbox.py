@@ -48,7 +48,8 @@ class Outbox:
 
     def told(self, connection: Connection, told: Told) -> None:
         """A transition of an authorisation; the hook of `consent.records.Authorisations`."""
-        hears = event.AUTHORISATION.get(told.event, frozenset())
+        name = event.of(told.event, decided=told.decided)
+        hears = event.AUTHORISATION.get(name, frozenset())
         partners = {told.recipient} if "recipient" in hears else set()
         partners |= set(told.sources) if "source" in hears else set()
         about: dict[str, dict[str, Any]] = {}
@@ -56,7 +57,7 @@ class Outbox:
             own = event.own_name(self._key, partner, told.record_id)
             mine = {"authorisation": told.record_id, "entry": told.entry}
             about[partner] = mine if partner == told.recipient else {"authorisation": own}
-        _insert(connection, f"authorisation.{told.event}", told.subject, about, at=told.at, record=told.record_id)
+        _insert(connection, f"authorisation.{name}", told.subject, about, at=told.at, record=told.record_id)
 
     def corrected(self, connection: Connection, correction: Correction) -> None:
         """The source has corrected what a recipient was given; the hook of `consent.rights.Rights`."""

@@ -284,6 +284,17 @@ async def test_with_a_code_on_their_own_phone_a_person_answers_without_an_accoun
         assert (record.state, record.channel, record.method) == ("refused", "link", "sms_code")
 
 
+async def test_a_link_does_not_show_that_somebody_answers_later(portal: Portal) -> None:
+    """Nor when they said so: whoever made the link may open it."""
+    identity, id_ = await asked(portal)
+    token, services = await link(portal, identity, id_), portal.bed.services
+    by = By(kind="subject", channel="page")
+    await services.authorisations.defer(id_, subject=identity.subject, by=by, now=services.clock())
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        await http.post(f"/r/{token}", data={"x": "y"})
+        assert (await http.get("/r/here/receipt")).headers["location"] == "/r/here"
+
+
 async def test_an_answer_given_elsewhere_is_not_shown_to_who_holds_a_link(portal: Portal) -> None:
     """The link reads what is asked; what the person answered after signing in is theirs."""
     identity, id_ = await asked(portal)

@@ -105,7 +105,7 @@ async def get_here_receipt(request: Request) -> Response:
     await visitor_of(request)
     services: Services = request.scope["services"]
     record, now = await _answered(request), services.clock()
-    if effective_state(record, now) == "requested":
+    if effective_state(record, now) in WAITING:  # that it was put off, and when, is not told to who holds a link
         return see(HERE)
     shown = await screen(services, record, now=now)
     return render(

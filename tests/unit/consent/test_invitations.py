@@ -98,6 +98,21 @@ async def test_a_link_lives_as_long_as_its_request_seven_days_at_most(side):
     assert (await reached.invitations.issue(short.record, now=NOW)).expires_at == NOW + DAY
 
 
+async def test_a_link_does_not_tell_that_somebody_hesitates(side):
+    """Of a request put off it ends as if it had not been; a second week has one end too, whenever that was."""
+    reached = Reached(side)
+    subject = await side.lea()
+    made = await reached.asked(subject)
+    side.clock.now = NOW + 2 * DAY
+    later = await side.authorisations.defer(made.record.id, subject=subject, by=PERSON, now=NOW + 2 * DAY)
+    for days, end in ((2, 7), (6, 7), (7, 14), (8, 14)):
+        link = await reached.invitations.issue(later.record, now=NOW + days * DAY)
+        assert link.expires_at == NOW + end * DAY
+    assert (await reached.invitations.open_link(link.token, now=NOW + 8 * DAY)).record.id == made.record.id
+    with pytest.raises(RequestLapsed):
+        await reached.invitations.issue(later.record, now=NOW + 9 * DAY)
+
+
 async def test_opening_is_not_answering(side):
     """Without sign-in or code nobody answers; somebody else's sign-in is as good as none."""
     reached = Reached(side)

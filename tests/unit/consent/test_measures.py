@@ -382,7 +382,7 @@ async def test_others_are_told_in_the_same_transaction_or_not_at_all(side):
     done = await life.give(made.record.id, subject=subject, fields=SOME, by=PERSON, now=NOW + 1)
     assert heard[-1] == Told(
         record_id=made.record.id, subject=subject, recipient="ml-brume", sources=("caf-brume",), event="given",
-        at=NOW + 1, entry=done.appended.index,
+        at=NOW + 1, entry=done.appended.index, decided=False,
     )  # fmt: skip
     assert [each.event for each in heard] == ["requested", "given"]
     before = await side.entries()
