@@ -19,7 +19,7 @@ from gateway.problem_table import PROBLEMS
 from gateway.problems import Refusal, page
 from gateway.web.templates import render
 
-ROOT = Path(__file__).parent.parent.parent / "docs"
+ROOT = Path(__file__).parent / "guides"  # a link to `docs/`: a wheel holds the files themselves
 SHELVES = ("tutorial", "how-to", "reference", "explanation", "adr")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,80}(\.md)?")
 _FILES = {
