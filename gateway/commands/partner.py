@@ -39,7 +39,7 @@ def partner_add(
 ) -> None:
     """Register a partner system.
 
-    Example: passerelle partner add ml-brume --siret 99900003500014 --jwks ml.jwks.json --scope data:rsa
+    Example: passerelle partner add ml-brume --siret 99900104300010 --jwks ml.jwks.json --scope data:rsa
     """
     from gateway.partners import add
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 
 from audit.models import audit_entry
 from gateway import partners
+from gateway.commands.partner import partner_add
 from gateway.database import open_database
 from gateway.oauth.client import new_key
 from gateway.oauth.errors import PartnerChanged
@@ -20,6 +23,13 @@ from tests.unit.gateway.conftest import Passerelle, home, passerelle
 from tests.unit.gateway.test_cli import add, registered
 
 __all__ = ["home", "passerelle"]
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
+SHOWN = {
+    "register-a-partner.md": (HOW_TO / "register-a-partner.md").read_text("utf-8"),
+    "bind-tokens.md": (HOW_TO / "bind-tokens.md").read_text("utf-8"),
+    "--help": partner_add.__doc__ or "",
+}
 
 
 @pytest.fixture
@@ -54,6 +64,18 @@ def entries() -> list[dict[str, Any]]:
             return [json.loads(leaf) for leaf in rows][1:]
 
     return asyncio.run(read())
+
+
+@pytest.mark.parametrize("where", SHOWN)
+def test_a_registration_is_typed_as_it_is_shown(
+    passerelle: Passerelle, home: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The command of the page, word for word, with the packaged catalogue."""
+    registered(passerelle, home)
+    monkeypatch.chdir(home)
+    [command] = re.findall(r"passerelle (partner add (?:.*\\\n)*.*)", SHOWN[where])
+    status, out, err = passerelle(*shlex.split(command.replace("\\\n", "")))
+    assert (status, out, err) == (0, "", "ml-brume is registered.\n")
 
 
 def test_registrations_are_listed_and_shown(passerelle: Passerelle, brume: str) -> None:
