@@ -355,7 +355,7 @@ class NothingGiven(ConsentError):  # noqa: N818
 
 
 class RecordAltered(ConsentError):  # noqa: N818
-    """The stored record no longer has the digest it was given with."""
+    """The stored record no longer has the digest it was given with, or is not the one its journal entry names."""
 
     code = "record_altered"
 

@@ -241,7 +241,8 @@ PROBLEMS: Mapping[str, Problem] = {
     "record_altered": Problem(
         500,
         "This record is not what was given",
-        "Its stored bytes no longer have the digest they were given with; nothing of it is shown.",
+        "Its stored bytes no longer have the digest they were given with, or its journal entry names another; "
+        "nothing of it is shown.",
         "Tell the operator: the journal and your receipt prove what was given.",
     ),
     "terms_unknown": Problem(
