@@ -24,8 +24,9 @@ __all__ = ["PROBLEMS", "Problem", "Refusal", "code_of", "page", "problem"]
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
     """Stops a request with one row of the table.
 
-    `members` are the extension members of the answer (`reasons`, `retry_after`, `errors`, `entry`, `request`): codes,
-    numbers, JSON pointers and the caller's own ids, never a value of the request or of a person.
+    `members` are the extension members of the answer (`reasons`, `retry_after`, `errors`, `entry`, `fields`, `missing`,
+    `request`): codes, numbers, names of the catalogue, JSON pointers and the caller's own ids, never a value of the
+    request or of a person.
     """
 
     def __init__(self, code: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:

@@ -1,10 +1,12 @@
 """The table of problems is complete: whatever can reach the edge has its row, its page and its documentation."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import connectors.sandbox.errors
 import gateway.app  # noqa: F401  whatever a request can reach
@@ -116,6 +118,22 @@ def test_an_unknown_error_is_internal_and_its_text_stays_here(error: Exception) 
     answer = problem(error, instance="urn:x", base_url="https://x.example")
     assert answer.status_code == 500
     assert b"secret" not in bytes(answer.body)
+
+
+def test_every_extension_member_is_documented_and_described() -> None:
+    """`errors.md` and the OpenAPI description name those that the code writes, and no other."""
+    code = [path.read_text("utf-8") for package in ("gateway", "consent") for path in (ROOT / package).rglob("*.py")]
+    calls = [node for text in code for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    refusals = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Refusal"]
+    given = {keyword.arg for call in refusals for keyword in call.keywords} - {None, "headers"}
+    given |= {name for text in code for name in re.findall(r'self\.members = {"(\w+)"', text)}
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    [told] = re.findall(r"Extension members: (.*?)\. Values", page, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", told)) == given
+    described = yaml.safe_load((ROOT / "openapi" / "gateway.yaml").read_text("utf-8"))["components"]["schemas"][
+        "Problem"
+    ]
+    assert described["properties"].keys() - set(described["required"]) == given
 
 
 def test_pointers_of_the_packages_errors_are_passed_on() -> None:
