@@ -1,6 +1,7 @@
 """The reference tells everything that exists: settings, error codes, endpoints, commands, packages."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_every_decision_record_says_how_it_is_enforced() -> None:
     """An ADR without a check is a wish."""
     for record in (DOCS / "adr").glob("*.md"):
         assert "**Enforced by**" in record.read_text("utf-8"), record.name
+
+
+def test_every_dependency_has_its_line_in_the_decision_about_them() -> None:
+    """What runs in production was looked at: ADR 1 names each library of pyproject.toml, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = [re.split(r"[^a-z0-9-]", requirement)[0] for requirement in project["dependencies"]]
+    table = (DOCS / "adr" / "0001-shape-and-dependencies.md").read_text("utf-8").partition("| --- | --- | --- |\n")[2]
+    assert sorted(re.findall(r"^\| ([a-z0-9-]+)", table, re.MULTILINE)) == declared
 
 
 def test_the_openapi_description_is_valid_and_names_the_problem_shape() -> None:
