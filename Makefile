@@ -29,7 +29,7 @@ demo: $(VENV)/.ready ## the whole story on embedded SQLite and simulated partner
 	@$(VENV)/bin/passerelle demo $(if $(ONCE),--once)
 
 test: $(VENV)/foreign/.ready ## every test, on SQLite and on a PostgreSQL server of its own
-	@sh deploy/prepare-debian.sh postgresql chromium
+	@sh deploy/prepare-debian.sh postgresql chromium curl
 	$(PY) -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/foreign/.ready ## style, types, import contracts, coverage
@@ -37,7 +37,7 @@ check: $(VENV)/foreign/.ready ## style, types, import contracts, coverage
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	@sh deploy/prepare-debian.sh postgresql chromium
+	@sh deploy/prepare-debian.sh postgresql chromium curl
 	$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 bench: $(VENV)/.ready ## measure a governed exchange beside plain pass-throughs (see bench/README.md)

@@ -72,7 +72,7 @@ def test_professionals_have_a_siret_with_its_key() -> None:
 def test_the_commands_of_the_page_run(script: str, served: str) -> None:
     """Every block of commands, against a sandbox on another port."""
     if shutil.which("curl") is None:
-        pytest.skip("curl is not installed on this machine")
+        pytest.fail("curl is missing: `make test` installs it, or run `apt-get install curl`")
     script = script.replace("http://127.0.0.1:8100", served).replace("curl -sS", "curl -sS --fail")
     done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
