@@ -134,7 +134,6 @@ EVENTS: Mapping[str, Event] = {
         {
             "siret": forms.siret,
             "scopes": list_of(forms.scope),
-            "roles": list_of(one_of("source", "recipient", "controller", "processor")),
             "keys": list_of(forms.thumbprint),
             "batches": list_of(forms.slug),
             "binding": one_of("dpop", "mtls", "bearer"),
@@ -142,10 +141,6 @@ EVENTS: Mapping[str, Event] = {
             "redirects": list_of(forms.thumbprint),  # digests of the addresses
             "keys_at": forms.thumbprint,  # digest of the address
         },
-    ),
-    "key.registered": Event(
-        {"use": one_of("partner", "token", "receipt", "checkpoint", "actor"), "key": forms.thumbprint},
-        {"org": forms.slug, "alg": one_of("ES256", "PS256", "EdDSA", "Ed25519")},
     ),
     "subject.linked": Event(
         {"org": forms.slug},

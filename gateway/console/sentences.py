@@ -86,7 +86,6 @@ EVENTS: Mapping[str, Words] = {
     "erasure.forgotten": ("La trace d'une personne effacée a disparu", "The trace of an erased person is gone"),
     "partner.registered": ("{org} a été enregistré", "{org} was registered"),
     "partner.changed": ("L'enregistrement de {org} a changé", "{org}'s registration changed"),
-    "key.registered": ("Une clé a été enregistrée", "A key was registered"),
     "key.scheduled": ("Une clé de la passerelle est programmée", "A key of the gateway was scheduled"),
     "key.rotated": ("Une clé de la passerelle a pris la suite", "A key of the gateway took over"),
     "key.retired": ("Une clé de la passerelle a été retirée", "A key of the gateway was retired"),

@@ -55,10 +55,9 @@ SAMPLES = {
     "watch.judged": {"alert": ID, "rule": "volume", "verdict": "normal", "org": "caf-brume", "actor": TAG},
     "partner.registered": {
         "org": "ml-brume", "siret": "13002526500013", "scopes": ["exchanges:write", "support.youth"],
-        "roles": ["recipient"], "keys": ["A" * 43], "batches": ["nightly-orientation"], "binding": "mtls",
+        "keys": ["A" * 43], "batches": ["nightly-orientation"], "binding": "mtls",
         "certificates": ["A" * 43], "redirects": ["A" * 43], "keys_at": "A" * 43,
     },
-    "key.registered": {"use": "partner", "key": "A" * 43, "org": "ml-brume", "alg": "ES256"},
     "subject.linked": {"org": "ml-brume", "kinds": ["ft_number"], "actor": TAG, "epoch": 0},
     "subject.flagged": {
         "flag": "protected", "set": True, "org": "ml-brume", "actor": TAG, "epoch": 1, "reason": "court_order",
