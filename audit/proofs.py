@@ -68,11 +68,6 @@ def verify(proof: InclusionProof, leaf: bytes, *vkeys: Vkey) -> Checkpoint:
     return checkpoint
 
 
-def write_consistency(old: int, path: Sequence[bytes], note: str) -> str:
-    """Write the text of a consistency proof."""
-    return "\n".join([f"old {old}", *map(_text, path), "", note])
-
-
 def parse_consistency(text: str) -> ConsistencyProof:
     """Read the text of a consistency proof."""
     head, note = _halves(text)

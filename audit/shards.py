@@ -82,13 +82,6 @@ def named(connection: Connection, origin: str) -> Shard | None:
     return Shard(*row) if row is not None else None
 
 
-def holding(connection: Connection, position: int) -> Shard | None:
-    """Give the shard that holds the entry at this position."""
-    within = (audit_head.c.first <= position, position < audit_head.c.first + audit_head.c.size)
-    row = connection.execute(_heads.where(*within)).one_or_none()
-    return Shard(*row) if row is not None else None
-
-
 def locked(connection: Connection) -> tuple[Shard, int | None]:
     """Lock the open shard's head, and give it, and since when an entry waits for a published checkpoint."""
     for _ in range(3):

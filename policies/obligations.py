@@ -35,7 +35,6 @@ class Obligation:
         return ":".join(str(part) for part in (self.kind, self.to, self.value) if part not in {"", None})
 
 
-CLEAR: Final = Obligation("clear")
 NEVER: Final = Obligation("never")
 
 

@@ -89,11 +89,6 @@ def of(*keys: TokenKey) -> TokenKeys:
     return TokenKeys(lambda: keys)
 
 
-def generate() -> TokenKeys:
-    """A key that lives in memory only."""
-    return of(TokenKey(generate_private_key(SECP256R1())))
-
-
 def load(path: Path, clock: Callable[[], int]) -> Schedule[TokenKey]:
     """The keys that `path` is the first of; makes it if there is none."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from audit.store import Store
 from gateway.oauth import bindings
 from gateway.oauth import jwks as key_sets
 from gateway.oauth.bindings import Binding
-from gateway.oauth.errors import PartnerChanged, PartnerExists, PartnerInvalid, PartnerUnknown
+from gateway.oauth.errors import PartnerChanged, PartnerExists, PartnerInvalid
 from gateway.oauth.jose import VerificationKey, encode
 from gateway.oauth.models import insert_ignoring
 from gateway.oauth.models import partner as table
@@ -173,14 +173,6 @@ def replace_partner(connection: Connection, former: Partner, changed: Partner) -
     statement = sa.update(table).where(table.c.id == former.id, table.c.changed_at == former.changed_at)
     if connection.execute(statement.values(_row(changed))).rowcount == 0:
         raise PartnerChanged(former.id)
-
-
-def change_status(connection: Connection, partner_id: str, *, status: str, now: int) -> None:
-    """Suspend a partner or let it in again, where no journal is there to carry it (tests)."""
-    former = find_partner(connection, partner_id)
-    if former is None:
-        raise PartnerUnknown(partner_id)
-    replace_partner(connection, former, with_status(former, status, now=now))
 
 
 def find_partner(connection: Connection, partner_id: str) -> Partner | None:

@@ -1,5 +1,6 @@
 """A journal on a real engine, a clock that does not move by itself, entries of an exchange."""
 
+import base64
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,11 @@ from gateway.database import Database
 BASE = "journal.val-de-brume.example"
 ORIGIN = f"{BASE}/2026"  # of the shard of NOW
 NOW = 1_790_000_000_000
+
+
+def write_consistency(old: int, path: Sequence[bytes], note: str) -> str:
+    """The text of a consistency proof, which others write and `audit verify` reads."""
+    return "\n".join([f"old {old}", *(base64.b64encode(each).decode() for each in path), "", note])
 
 
 class Clock:

@@ -22,7 +22,7 @@ from audit.evidence import EXTRACT_CHECKS, PAIR_CHECKS, PROOF_CHECKS
 from audit.keys import Ed25519Signer
 from audit.merkle import leaf_hash
 from audit.succession import PublishedKey
-from tests.unit.audit.conftest import BASE, NOW, ORIGIN
+from tests.unit.audit.conftest import BASE, NOW, ORIGIN, write_consistency
 from tests.unit.audit.test_verify import entry, exchanges, leaves_of, put, write
 
 ROOT = Path(__file__).parents[3]
@@ -158,7 +158,7 @@ def test_two_checkpoints_with_what_lies_between(given):
     """A consistency proof, or the log itself, says whether one is an extension of the other."""
     old, new = given.file("old", given.note(300)), given.file("new", given.note(606))
     path = merkle.consistency_path(300, 606, given.node)
-    bridge = given.file("bridge", proofs.write_consistency(300, path, given.note(606)))
+    bridge = given.file("bridge", write_consistency(300, path, given.note(606)))
     assert given.held(new, old, bridge, "--vkey", given.vkey)["extension"] == "606 is an extension of 300"
     assert given.held(old, given.log, "--vkey", given.vkey)["extension"] == "606 is an extension of 300"
     status, told, _ = given.run(old, new, "--vkey", given.vkey)
@@ -177,7 +177,7 @@ def test_two_checkpoints_of_two_histories(given):
     old, new = given.file("old", given.note(300)), given.file("new", given.note(606))
     fork = given.file("fork", given.note(300, root=b"\7" * 32))
     path = merkle.consistency_path(300, 606, given.node)
-    bridge = given.file("bridge", proofs.write_consistency(300, path, given.note(606)))
+    bridge = given.file("bridge", write_consistency(300, path, given.note(606)))
     assert given.failed(old, fork, "--vkey", given.vkey) == ["extension"]
     assert given.failed(fork, new, bridge, "--vkey", given.vkey) == ["extension"]
     between = given.file("between", given.note(400))

@@ -10,6 +10,7 @@ from audit.checkpoint import Checkpoint, sign_note
 from audit.errors import NoteInvalid, ProofInvalid
 from audit.keys import Ed25519Signer
 from audit.merkle import CompactRange, leaf_hash
+from tests.unit.audit.conftest import write_consistency
 
 SIGNER = Ed25519Signer("log.example/2026", b"\1" * 32)
 LEAVES = [leaf_hash(b"%d" % number) for number in range(13)]
@@ -83,7 +84,7 @@ def test_what_is_not_a_proof_is_refused(what):
 def test_a_consistency_proof_is_the_body_of_add_checkpoint():
     """`old`, the path, an empty line, the newer checkpoint; read back it proves the extension."""
     path = merkle.consistency_path(5, 13, node)
-    proof = proofs.parse_consistency(proofs.write_consistency(5, path, note(13)))
+    proof = proofs.parse_consistency(write_consistency(5, path, note(13)))
     assert (proof.old, list(proof.path), proof.note) == (5, path, note(13))
     old = CompactRange()
     old.extend(LEAVES[:5])

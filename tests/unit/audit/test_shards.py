@@ -255,18 +255,16 @@ async def test_a_finished_shard_that_was_altered_since_is_told(sqlite_log):
         await log.publish()
 
 
-async def test_a_shard_is_found_by_position_and_by_name(log):
-    """What others keep is a position over all shards, or an origin and an index in it."""
+async def test_a_shard_is_found_by_name(log):
+    """What others keep is an origin and an index in it."""
     await append(log, 2)
     log.clock.now = NEW_YEAR
     await append(log, 2)
 
     def work(connection):
-        found = [shards.holding(connection, position) for position in (0, 2, 3, 5, 6)]
-        return [shard and shard.origin for shard in found], shards.named(connection, NEXT), shards.current(connection)
+        return shards.named(connection, NEXT), shards.current(connection)
 
-    origins, named, current = await log.database.read(work)
-    assert origins == [ORIGIN, ORIGIN, NEXT, NEXT, None]
+    named, current = await log.database.read(work)
     assert named == current
     assert await log.database.read(lambda c: shards.named(c, "other.example/2026")) is None
 

@@ -30,7 +30,7 @@ from audit.models import metadata as journal_tables
 from connectors import sandbox
 from consent.states import By
 from gateway.database import Database, open_database
-from gateway.oauth import keys, models
+from gateway.oauth import models
 from gateway.oauth.client import ClientKey
 from gateway.oauth.gate import TokenGate
 from gateway.oauth.ledger import Ledger
@@ -43,6 +43,7 @@ from gateway.oauth.verification import Verifier
 from tests.bed import Bed, served
 from tests.bed import bed as whole
 from tests.factories import crowd, unused
+from tests.registrations import generate
 from tests.unit.oauth.presence import BACK, OTHER, Site
 
 ISSUER = "https://passerelle.example.org"
@@ -326,7 +327,7 @@ class build:  # noqa: N801  used as a function
         self.journal = journal_of(self.database, clock=self.clock)
         await self.journal.start()
         self.server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=partners, used=UsedTokens(self.database),
+            issuer=ISSUER, resource=ISSUER, keys=generate(), partners=partners, used=UsedTokens(self.database),
             revoked=revoked, ledger=Ledger(self.journal, self.database, tag=actor_of), clock=self.clock,
             scopes_supported=("data:rsa", "data:c2s"),
         )  # fmt: skip

@@ -12,7 +12,6 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.database import open_database
-from gateway.oauth import keys
 from gateway.oauth.client import make_assertion, make_proof, new_key
 from gateway.oauth.client_authentication import ASSERTION_TYPE
 from gateway.oauth.ledger import Ledger
@@ -21,6 +20,7 @@ from gateway.oauth.replay import UsedTokens
 from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
+from tests.registrations import generate
 from tests.unit.oauth.conftest import actor_of, journal_of
 
 ISSUER = "https://passerelle.example.org"
@@ -69,7 +69,7 @@ async def main(url: str, folder: Path, number: str, same: str) -> None:
         journal = journal_of(store, clock=clock)
         await journal.start()
         server = AuthorizationServer(
-            issuer=ISSUER, resource=ISSUER, keys=keys.generate(), partners=Partners(store), used=used, clock=clock,
+            issuer=ISSUER, resource=ISSUER, keys=generate(), partners=Partners(store), used=used, clock=clock,
             revoked=RevokedTokens(store), ledger=Ledger(journal, store, tag=actor_of),
         )  # fmt: skip
         await server.partners.get("ml-brume", clock())

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from gateway.oauth import jwks, keys
 from gateway.oauth.errors import OAuthMisconfigured
+from tests.registrations import generate
 
 NOW = 1_800_000_000_000
 
@@ -92,6 +93,6 @@ def test_another_kind_of_file_stops_the_start(tmp_path, kind):
 
 def test_no_key_is_shown():
     """Neither half appears in a representation."""
-    made = keys.generate()
+    made = generate()
     assert "private" not in repr(made)
     assert "EllipticCurve" not in repr(made)

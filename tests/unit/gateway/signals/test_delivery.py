@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from consent.errors import ConsentError
 from gateway.app import build_app
-from gateway.oauth.partners import change_status
 from gateway.processes import free_port
 from gateway.services import open_services, wall_clock
 from gateway.signals.delivery import Limits, next_attempt
 from gateway.signals.models import endpoint
 from tests.bed import settings_of
 from tests.receivers import GOOD, Got, answer, holds_by_key, holds_by_secret, receiving
+from tests.registrations import change_status
 from tests.unit.gateway.signals.conftest import HOUR, MESSAGE, SECOND, World, opened
 
 DAY = 24 * HOUR

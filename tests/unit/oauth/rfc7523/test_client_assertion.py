@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.oauth.partners import change_status
+from tests.registrations import change_status
 
 SECOND, HOUR, YEAR = 1, 3_600, 31_536_000
 

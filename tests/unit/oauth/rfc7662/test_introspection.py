@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.oauth import models
-from gateway.oauth.partners import change_status
+from tests.registrations import change_status
 
 INACTIVE = {"active": False}
 

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from gateway.oauth import models
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.client import ClientKey, new_key
-from gateway.oauth.partners import change_status, new_partner, register
+from gateway.oauth.partners import new_partner, register
 from gateway.oauth.revocation import token_name
+from tests.registrations import change_status
 from tests.unit.oauth.conftest import actor_of
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"

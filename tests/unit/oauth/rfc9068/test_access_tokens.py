@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.oauth import keys, models
 from gateway.oauth.challenges import BearerInvalid
-from gateway.oauth.partners import change_status
 from gateway.oauth.revocation import token_name
 from gateway.oauth.verification import Verifier
+from tests.registrations import change_status, generate
 
 ISSUER = "https://passerelle.example.org"
 
@@ -187,7 +187,7 @@ async def test_the_memory_of_tokens_is_bounded(world):
 
 async def test_tokens_of_the_previous_and_the_next_key_are_accepted(world):
     """Rotation overlaps: what was signed a moment ago, here or on another replica, stays good."""
-    old, new = world.server.keys, keys.generate()
+    old, new = world.server.keys, generate()
     overlap = keys.of(new.signing, old.signing)
     verifier = Verifier(
         issuer=ISSUER, resource=ISSUER, keys=overlap, partners=world.server.partners, revoked=world.server.revoked
