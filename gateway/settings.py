@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     keys_database_url: str = Field(
         "",
         description="Where wrapped subject keys live, with a backup life of their own. "
-        " Empty: SQLite under `home`, or `database_url` on PostgreSQL.",
+        "Empty: SQLite under `home`, or `database_url` on PostgreSQL.",
     )
     database_pool: int = Field(8, ge=2, le=64, description="PostgreSQL connections per process.")
     catalogue: Path = Field(PACKAGED_CATALOGUE, description="Folder of the catalogue's YAML files.")

@@ -12,7 +12,7 @@ from gateway.services import Services
 
 
 class SubjectRequest(Body):
-    """The partner's own reference of the person, and the identifiers it knows (see docs/reference/api.md)."""
+    """The partner's own reference of the person, and the identifiers it knows (see openapi/gateway.yaml)."""
 
     reference: str = Field(min_length=1, max_length=128)
     identifiers: dict[str, str | dict[str, str | list[str] | None]] = Field(min_length=1, max_length=8)
