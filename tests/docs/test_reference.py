@@ -1,12 +1,19 @@
-"""The reference tells everything that exists: settings, error codes, endpoints, commands, packages."""
+"""The documents tell everything that exists: error codes, settings, commands, packages, dependencies.
+
+Endpoints are held to the OpenAPI description by `test_openapi.py`, entries of the journal by `test_journal.py`.
+"""
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 import yaml
 
+from gateway.cli import app
 from gateway.problems import PROBLEMS, page
 from gateway.settings import Settings
 
@@ -22,12 +29,25 @@ def test_every_error_code_has_its_section_as_the_gateway_serves_it() -> None:
     assert re.findall(r"^## `(\w+)`", text, re.MULTILINE) == list(PROBLEMS)
 
 
-def test_every_setting_is_in_the_reference_with_its_description() -> None:
-    """docs/reference/settings.md lists what `passerelle settings` lists."""
+def test_the_reference_of_settings_is_the_settings() -> None:
+    """docs/reference/settings.md has a row for each, with its default and its description, and no other."""
     text = (DOCS / "reference" / "settings.md").read_text("utf-8")
-    for name, field in Settings.model_fields.items():
-        assert f"`PASSERELLE_{name.upper()}`" in text
-        assert field.description in text
+    told = {row[0]: row[1:] for row in re.findall(r"^\| `PASSERELLE_(\w+)` \| (.*?) \| (.*) \|$", text, re.MULTILINE)}
+    defaults = {name: str(field.default) for name, field in Settings.model_fields.items()}
+    defaults["catalogue"] = "the packaged catalogue"
+    assert told == {
+        name.upper(): (f"`{defaults[name]}`" if defaults[name] else "empty", field.description)
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_every_command_is_in_a_document() -> None:
+    """Each that exists is written out in a page, and each that a console of a page types exists."""
+    exist = set(_commands(typer.main.get_command(app)))
+    text = "\n".join(path.read_text("utf-8") for path in (*DOCS.rglob("*.md"), ROOT / "README.md"))
+    assert [name for name in sorted(exist) if not re.search(rf"(?:passerelle |python -m |make |`){name}\b", text)] == []
+    typed = re.findall(r"^(?:\$ )?passerelle (\w[\w-]*)(?: (\w[\w-]*))?", text, re.MULTILINE)
+    assert [words for words in typed if not exist & {words[0], " ".join(words)}] == []
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:
@@ -40,6 +60,15 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert not broken
+
+
+def _commands(command: Any, before: str = "") -> Iterator[str]:
+    """The names of all that can be run."""
+    for name, each in command.commands.items():
+        if hasattr(each, "commands"):
+            yield from _commands(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
 
 
 @pytest.mark.parametrize("package", ["gateway", "connectors", "consent", "policies", "audit"])
