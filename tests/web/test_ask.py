@@ -229,7 +229,10 @@ async def test_an_objection_needs_no_reason_and_keeps_one_sealed(portal: Portal)
     """GDPR 21: stops at once; the words are readable to nobody who holds the database."""
     identity, id_ = await asked(portal, "dept-brume", "orientation.rsa")
     page = await shown(portal, identity, id_, javascript=False)
-    assert "Vous pouvez vous y opposer" in await page.locator("main").inner_text()
+    text = await page.locator("main").inner_text()
+    catalogue = portal.bed.services.catalogue
+    assert catalogue.basis_sentence("public_task", "fr") in text
+    assert catalogue.action_sentence("object_to", "fr") in text
     await page.get_by_label("Vous voulez dire pourquoi ?").fill("Mon ex-mari y travaille, rue Canari.")
     await page.get_by_role("button", name="Je m'oppose").click()
     assert (await state(portal, identity, id_)).state == "objection_lodged"
@@ -269,6 +272,7 @@ async def test_what_the_law_imposes_has_no_button_that_does_nothing(portal: Port
     page = await shown(portal, identity, id_)
     text = await page.locator("main").inner_text()
     assert "CASF art. L.262-27" in text
+    assert portal.bed.services.catalogue.action_sentence("explain", "fr") in text
     assert "contact@caf-brume.example" in text
     assert await page.locator("main form, main button").count() == 0
     async with signed_in(portal, identity) as http:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gateway.archive import words
 from gateway.archive.labels import FIELDS
 from policies.catalogue import Catalogue
+from policies.vocabulary import LANGUAGES
 
 Said = tuple[str, str] | Mapping[str, str]
 """A text in both languages."""
@@ -28,6 +29,16 @@ def purpose_said(catalogue: Catalogue, id_: str) -> Said:
     """What for."""
     known = catalogue.purposes.get(id_)
     return (id_, id_) if known is None else known.sentence
+
+
+def basis_said(catalogue: Catalogue, basis: str) -> Said:
+    """What a legal basis means to the person."""
+    return {lang: catalogue.basis_sentence(basis, lang) for lang in LANGUAGES}
+
+
+def action_said(catalogue: Catalogue, action: str) -> Said:
+    """What the person can do (`consent.actions`)."""
+    return {lang: catalogue.action_sentence(action, lang) for lang in LANGUAGES}
 
 
 def field_said(name: str) -> Said:

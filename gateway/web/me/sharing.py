@@ -15,7 +15,7 @@ from consent.vault import SubjectId
 from gateway.archive import words
 from gateway.archive.labels import FIELDS
 from gateway.services import Services
-from gateway.web.me.phrases import UNITS, Said, field_said, party_said, purpose_said
+from gateway.web.me.phrases import UNITS, Said, action_said, basis_said, field_said, party_said, purpose_said
 from gateway.web.problems import PageProblem
 from policies.catalogue import Catalogue
 
@@ -38,7 +38,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """One authorisation. `stop` is `withdraw`, `object_to` or None; times in ms."""
+    """One authorisation. `stop` is `withdraw`, `object_to` or None; times in ms.
+
+    `meaning` is what its basis means to the person and `can` what they can do, in the catalogue's words.
+    """
 
     id: str
     org: str
@@ -46,6 +49,7 @@ class Sharing:
     purpose: Said
     basis: str
     by_right: Said
+    meaning: Said
     state: str
     state_said: Said
     asked_at: int
@@ -53,6 +57,7 @@ class Sharing:
     until: int | None
     due: int | None
     actions: tuple[str, ...]
+    can: tuple[tuple[str, Said], ...]
 
     @property
     def in_force(self) -> bool:
@@ -178,7 +183,7 @@ def card(catalogue: Catalogue, org: str, mine: Iterable[Sharing]) -> Card:
 
 def sharing(catalogue: Catalogue, record: Record, *, now: int) -> Sharing:
     """One of them in words."""
-    state = effective_state(record, now)
+    state, possible = effective_state(record, now), actions(record, now)
     return Sharing(
         id=record.id,
         org=record.recipient,
@@ -186,13 +191,15 @@ def sharing(catalogue: Catalogue, record: Record, *, now: int) -> Sharing:
         purpose=purpose_said(catalogue, record.purpose),
         basis=record.basis,
         by_right=words.BASES.get(record.basis, (record.basis, record.basis)),
+        meaning=basis_said(catalogue, record.basis),
         state=state,
         state_said=words.STATES.get(state, (state, state)),
         asked_at=record.requested_at,
         decided_at=record.decided_at,
         until=record.valid_until,
         due=record.due,
-        actions=actions(record, now),
+        actions=possible,
+        can=tuple((each, action_said(catalogue, each)) for each in possible),
     )
 
 
