@@ -9,7 +9,8 @@
  6. its jti was never used: last, so that a refused assertion uses up nothing (the token endpoint leaves this to
     the journal's entry about the token, which is one commit less)
 
-An unknown client, an unknown key and a bad signature get the same answer. Refuses shared secrets in any form.
+An unknown client, an unknown key and a bad signature get the same answer, the lock of step 3 included.
+Refuses shared secrets in any form.
 """
 
 from gateway.oauth import claims, jose, rates
@@ -53,14 +54,13 @@ async def _authenticate(attempt: Attempt) -> Partner:
     assertion = jose.parse(attempt.parameters[PARAMETER], types=_TYPES)
     # 3
     client_id = assertion.claims.get("iss")
-    client = await attempt.server.partners.get(client_id, attempt.now) if is_partner_id(client_id) else None
-    if client is None:
+    if not is_partner_id(client_id):
         raise JwtRefused(Fault.ISSUER)
-    rates.refuse_locked(attempt, client.id)
+    rates.refuse_locked(attempt, client_id)  # registered or not: the lock tells nobody who is a client
     try:
-        await _verify(attempt, client, assertion)
+        client = await _signer(attempt, client_id, assertion)
     except JwtRefused:
-        attempt.server.limits.signed_wrongly(attempt.scope, client.id, attempt.now)
+        attempt.server.limits.signed_wrongly(attempt.scope, client_id, attempt.now)
         raise
     attempt.server.limits.signed_well(attempt.scope, client.id)
     attempt.known_client = client.id
@@ -79,11 +79,16 @@ async def _authenticate(attempt: Attempt) -> Partner:
     return client
 
 
-async def _verify(attempt: Attempt, client: Partner, assertion: Unverified) -> None:
-    key = await attempt.server.partners.key(client, assertion.kid, attempt.now)
+async def _signer(attempt: Attempt, client_id: str, assertion: Unverified) -> Partner:
+    kid = assertion.kid  # first: a token without one is refused the same for everybody
+    client = await attempt.server.partners.get(client_id, attempt.now)
+    if client is None:
+        raise JwtRefused(Fault.ISSUER)
+    key = await attempt.server.partners.key(client, kid, attempt.now)
     if key is None:
         raise JwtRefused(Fault.KEY)
     assertion.verify(key)
+    return client
 
 
 async def use_up(attempt: Attempt) -> None:

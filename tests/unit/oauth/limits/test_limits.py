@@ -142,6 +142,20 @@ async def test_a_flood_of_forged_assertions_locks_out_its_own_address_only(world
     assert (await at(world, THERE, world.form())).status_code == 200
 
 
+async def test_the_lock_does_not_tell_who_is_a_client(world):
+    """An id that nobody has is locked as one that is somebody's: the answers are the same, one by one."""
+    await limited(world)
+    answers = {}
+    for client in ("ml-brume", "no-such-partner"):
+        answers[client] = []
+        for _ in range(WRONG_SIGNATURES + 2):
+            forged = world.assertion(key=world.keys["siae"].private, iss=client, sub=client)
+            answer = await at(world, THERE, world.form(client_assertion=forged))
+            answers[client].append((answer.status_code, answer.headers.get("retry-after"), answer.json()))
+    assert answers["ml-brume"] == answers["no-such-partner"]
+    assert [status for status, *_ in answers["ml-brume"]] == [401] * WRONG_SIGNATURES + [429] * 2
+
+
 async def test_a_good_signature_forgets_the_wrong_ones(world):
     """A client that changes its key clumsily is not locked out by what is over."""
     await limited(world)
