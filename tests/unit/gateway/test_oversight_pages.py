@@ -408,6 +408,19 @@ async def test_a_radius_too_wide_is_not_counted(gateway: Bed, monkeypatch: pytes
     assert await entries(gateway, "console.viewed") == []
 
 
+async def test_one_release_is_one_in_the_drafts(gateway: Bed) -> None:
+    """No plural for one, in either language."""
+    token = await gateway.token("ml-brume", professional=professional("conseiller"))
+    pseudonym = await gateway.link(token, "lucas-perrin")
+    await gateway.authorise(token, "ml-brume", pseudonym, "support.youth")
+    assert (await gateway.exchange(token, pseudonym, "support.youth", ["rsa"])).status_code == 200
+    await gateway.services.console.projector.catch_up()
+    own = await browser(gateway, dpo("ml-brume"))
+    text = (await own.get("/dpo/breach/notice", what="ml-brume")).text
+    assert " 1 transmission." in text
+    assert " 1 release." in text
+
+
 async def test_a_breach_elsewhere_shows_nothing(gateway: Bed) -> None:
     """The DPO of an institution that neither received nor gave sees no release of others; the source sees its own."""
     other, source = await browser(gateway, dpo("ml-brume")), await browser(gateway, dpo("ft-brume"))
