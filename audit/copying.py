@@ -148,8 +148,6 @@ async def _leaves(source: Source, year: str | None, kept: CompactRange, checkpoi
 async def _write(source: Source, year: str | None, out: Path, *, kept: CompactRange, leaves: list[list[bytes]]) -> None:
     first = kept.size // WIDTH
     for index, tile in enumerate(leaves, first):
-        if index == first and len(tile) == kept.size % WIDTH:
-            continue  # nothing new in the tile the kept tree ends in
         await _write_bundle(source, year, out, index=index, tile=tile)
         await asyncio.to_thread(_put, out / tile_path(0, index, len(tile)), b"".join(tile))
     await asyncio.to_thread(_build, out, kept.size, leaves)

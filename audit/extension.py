@@ -81,9 +81,7 @@ def _extends(
 
 
 def _had(log: Path, end: Checkpoint, head: Checkpoint) -> bool | None:
-    if head.size == end.size:
-        return head == end
     try:
         return Directory(log).range_at(head.size).root() == head.root
     except (OSError, ValueError):
-        return None
+        return head == end if head.size == end.size else None

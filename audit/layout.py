@@ -61,8 +61,8 @@ def unpack(bundle: bytes) -> list[bytes]:
         end = position + 2 + int.from_bytes(bundle[position : position + 2], "big")
         if end > len(bundle) or end < position + 2:
             raise NoteInvalid("an entry bundle is cut short")
-        if len(entries) == WIDTH:
-            raise NoteInvalid("an entry bundle holds more than 256 entries")
+        if len(entries) == 2 * WIDTH:  # one too many is compared and told; millions of empty ones are not made
+            raise NoteInvalid("an entry bundle holds far more than 256 entries")
         entries.append(bundle[position + 2 : end])
         position = end
     return entries

@@ -100,6 +100,7 @@ def test_checkpoints_are_compared_with_the_log_of_their_own_year(given):
     copy = given.home / "copy"
     assert given.held(kept(50), kept(150), copy, "--vkey", given.vkey)["extension"] == "206 is an extension of 50"
     assert given.held(kept(300, ORIGIN, given.leaves), copy, "--vkey", given.vkey)["extension"].startswith("606 is")
+    assert given.held(a_proof(given), copy, "--vkey", given.vkey)["log beside"] == "the log given had this head"
     fork = kept(51, of=[*leaves[:50], b"{}"])
     assert given.failed(fork, copy, "--vkey", given.vkey) == ["extension"]
 
@@ -127,6 +128,10 @@ def test_two_checkpoints_over_a_rotation_are_compared(rotated):
         fork = rotated.file("fork", rotated.note(300, root=b"\7" * 32))
         assert rotated.failed(fork, rotated.log, "--vkey", vkey) == ["extension"]
     assert rotated.failed(kept, today, "--vkey", rotated.newer) == ["checkpoints"]  # nothing says what came before
+    shutil.rmtree(rotated.log / "tile")
+    assert rotated.failed(kept, rotated.log, "--vkey", rotated.newer) == ["files", "checkpoints"]
+    (rotated.log / "keys").unlink()
+    assert rotated.failed(kept, rotated.log, "--vkey", rotated.newer) == ["files", "checkpoints"]
 
 
 @pytest.mark.parametrize("folder", ["", "2026"])

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,20 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(given):
     assert given.failed(given.log, "--vkey", given.vkey) == ["files"]
     os.mkfifo(given.log / "keys")
     assert given.failed(given.log, "--vkey", given.vkey) == ["files"]
+
+
+@pytest.mark.parametrize("way", ["iterdir", "open"])
+def test_what_may_not_be_read_ends_with_two(given, monkeypatch, way):
+    """A folder or a file of somebody else's."""
+    path = given.log.parent / "kept" if way == "open" else given.log
+    given.file("kept", given.note(300))
+
+    def refuse(*_, **__):
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, way, refuse)
+        assert given.run(path)[0] == 2
 
 
 def test_a_bundle_of_zeros_costs_no_memory(given):

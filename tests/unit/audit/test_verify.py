@@ -198,7 +198,7 @@ TAMPERINGS = {
     "larger size signed": (resign(size=700), "files"),
     "a size no disk holds signed, without tiles": (claim_beyond_all_bounds, "files"),
     "millions of empty entries in a bundle": (replace("tile/entries/000", b"\0" * (MAX_PACKED * WIDTH + 1)), "files"),
-    "more empty entries than a bundle holds": (replace("tile/entries/000", b"\0" * 600), "entries"),
+    "more empty entries than a bundle holds": (replace("tile/entries/000", b"\0" * 1_026), "entries"),
     "a checkpoint of a megabyte": (replace("checkpoint", b" " * (1 << 20 | 1)), "checkpoint"),
     "keys that never end": (replace("keys", b"[" * 100_000), "checkpoint"),
     "entry edited": (flip("tile/entries/000", 60), "entries"),
