@@ -5,8 +5,8 @@ ProvidersInvalid   the file of identity providers cannot be used: the start is r
 RoleInvalid        a role that cannot be given or taken back
 
 A fault goes to the log as its word, and to the journal: as an entry once the provider has vouched for somebody
-(`VOUCHED`), counted before, when anybody could bring it about. People read one of a few pages (`gateway/web/problems.py`): what a
-provider wrote in `error_description` is never shown, kept or logged.
+(`VOUCHED`), counted before, when anybody could bring it about. People read one of a few pages
+(`gateway/web/problems.py`): what a provider wrote in `error_description` is never shown, kept or logged.
 """
 
 from enum import StrEnum

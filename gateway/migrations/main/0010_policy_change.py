@@ -52,7 +52,6 @@ def upgrade() -> None:
         sa.Column("alert", sa.String(length=32), nullable=False),
         sa.Column("verdict", sa.String(length=16), nullable=False),
         sa.Column("org", sa.String(length=41), nullable=False),
-        sa.Column("consortium", sa.Boolean(), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.LargeBinary(), nullable=True),
