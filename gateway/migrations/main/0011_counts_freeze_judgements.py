@@ -1,4 +1,4 @@
-"""What was counted under an idempotency key, instead of whether anything was; the emergency stop; for whom a judgement counts.
+"""What was counted under an idempotency key, not only whether anything was; the emergency stop; whom a judgement counts for.
 
 Keys live a day: those of before are forgotten, and their repeats count once more. A judgement of before counts for the
 institution of who made it alone.
