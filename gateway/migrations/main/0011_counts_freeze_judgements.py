@@ -1,4 +1,4 @@
-"""What was counted under an idempotency key, not only whether anything was; the emergency stop; whom a judgement counts for.
+"""What an idempotency key counted, not only whether it did; the emergency stop; for whom a judgement counts.
 
 Keys live a day: those of before are forgotten, and their repeats count once more. A judgement of before counts for the
 institution of who made it alone.
