@@ -2,6 +2,7 @@
 
 from audit.events import EVENTS
 from gateway.console import sentences
+from gateway.console.kinds import OWN
 from tests.docs.journal import PAGE, TABLES, fill
 
 
@@ -13,5 +14,5 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 
 def test_every_type_has_its_words_and_no_word_is_left_over() -> None:
-    """What the column says is what a DPO reads; the two others are of entries that are none of ours."""
-    assert sentences.EVENTS.keys() == EVENTS.keys() | {"unreadable", "unknown"}
+    """What the column says is what a DPO reads; the others are of people's own readings, and of entries none of ours."""
+    assert sentences.EVENTS.keys() == EVENTS.keys() | {OWN, "unreadable", "unknown"}
