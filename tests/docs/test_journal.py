@@ -14,5 +14,5 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 
 def test_every_type_has_its_words_and_no_word_is_left_over() -> None:
-    """What the column says is what a DPO reads; the others are of people's own readings, and of entries none of ours."""
+    """What the column says is what a DPO reads; the others are of people reading their own, and of strangers."""
     assert sentences.EVENTS.keys() == EVENTS.keys() | {OWN, "unreadable", "unknown"}
