@@ -7,6 +7,7 @@ from audit.events import AUTHORISATION_EVENTS, EVENTS
 from audit.forms import Form
 from gateway.console.sentences import Names
 from policies import catalogue
+from tests.docs.pages import fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "journal.md"
 SHIPPED = Path(catalogue.__file__).parent / "catalogue"
@@ -37,14 +38,5 @@ def authorisations() -> str:
 TABLES = {"types": types, "authorisations": authorisations}
 
 
-def fill(text: str) -> str:
-    """The page with each table between its marks."""
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{table()}\n{end}{rest.partition(end)[2]}"
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(fill(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(fill(PAGE.read_text("utf-8"), TABLES), "utf-8")

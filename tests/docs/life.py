@@ -5,6 +5,7 @@ from pathlib import Path
 from consent.actions import ACTIONS
 from consent.states import BASES, ENDED, LIVE, NONE, REASONS, TERMINAL, TRANSITIONS, VALID, Rule
 from policies import catalogue
+from tests.docs.pages import fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "authorisations.md"
 SHIPPED = Path(catalogue.__file__).parent / "catalogue"
@@ -62,14 +63,5 @@ def sentences() -> str:
 TABLES = {"states": states, "transitions": transitions, "reasons": reasons, "sentences": sentences}
 
 
-def fill(text: str) -> str:
-    """The page with each table between its marks."""
-    for name, table in TABLES.items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n{table()}\n{end}{rest.partition(end)[2]}"
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(fill(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(fill(PAGE.read_text("utf-8"), TABLES), "utf-8")

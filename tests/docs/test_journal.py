@@ -3,14 +3,15 @@
 from audit.events import EVENTS
 from gateway.console import sentences
 from gateway.console.kinds import OWN
-from tests.docs.journal import PAGE, TABLES, fill
+from tests.docs.journal import PAGE, TABLES
+from tests.docs.pages import fill
 
 
 def test_the_tables_are_those_of_the_code() -> None:
     """Written by `python -m tests.docs.journal`; a type or member added in the code alone is found here."""
     text = PAGE.read_text("utf-8")
     assert all(text.count(f"<!-- {name} -->") == 1 for name in TABLES)
-    assert fill(text) == text
+    assert fill(text, TABLES) == text
 
 
 def test_every_type_has_its_words_and_no_word_is_left_over() -> None:

@@ -3,14 +3,15 @@
 import re
 
 from consent.states import BASES, CHANNELS, TRANSITIONS
-from tests.docs.life import PAGE, TABLES, fill
+from tests.docs.life import PAGE, TABLES
+from tests.docs.pages import fill
 
 
 def test_the_tables_are_those_of_the_code() -> None:
     """Written by `python -m tests.docs.life`; a transition added in the code alone is found here."""
     text = PAGE.read_text("utf-8")
     assert all(text.count(f"<!-- {name} -->") == 1 for name in TABLES)
-    assert fill(text) == text
+    assert fill(text, TABLES) == text
 
 
 def test_every_guard_is_explained_and_none_is_left_over() -> None:
