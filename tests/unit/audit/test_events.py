@@ -43,6 +43,7 @@ SAMPLES = {
         "what": "bundles", "log": "journal.example/2026", "first": 0, "end": 65_536, "org": "ml-brume", "actor": TAG,
         "entries": 12, "digest": DIGEST, "by": "representative", "mandate": ID,
     },
+    "gateway.frozen": {"on": True, "reason": "drill"},
     "catalogue.activated": {
         "catalogue": DIGEST, "previous": DIGEST, "exchanges": ["caf-inscription@1.2"], "widening": True, "by": "dpo",
         "org": "caf-brume", "actor": TAG,

@@ -10,7 +10,7 @@ import pytest
 
 from consent.states import By
 from gateway.web.cookies import NAME
-from tests.bed import professional
+from tests.bed import PERSON_HERSELF, professional
 from tests.unit.signin.conftest import World, civil, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,6 +34,13 @@ async def record(world: World, holder: Any, *, capacity: str = "aidant", days: i
 async def end(world: World, mandate: str) -> None:
     subject = await world.bed.services.people.resolve(partner="ml-brume", reference="file-amina-delorme")
     await world.bed.services.channels.mandates.end(mandate, subject=subject, by=OPERATOR, now=world.clock())
+
+
+async def withdraw(world: World, authorisation: str) -> None:
+    """What was given goes: the world is other tests' too."""
+    subject = await world.bed.services.people.resolve(partner="ml-brume", reference="file-amina-delorme")
+    held = world.bed.services.authorisations
+    await held.withdraw(authorisation, subject=subject, by=PERSON_HERSELF, now=world.clock())
 
 
 def as_helper(world: World) -> None:
@@ -176,3 +183,4 @@ async def test_what_a_helper_does_says_so_in_the_persons_history(world: World) -
         await world.back(browser, await world.leave(browser))
         assert "fait avec l&#39;aide de quelqu&#39;un" in (await browser.get("/me/history?all=1")).text
     await end(world, made)
+    await withdraw(world, asked.json()["id"])

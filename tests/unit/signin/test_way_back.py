@@ -12,7 +12,7 @@ import pytest
 from gateway.signin.providers import Level
 from tests.unit.oauth.presence import BACK, Site
 from tests.unit.signin.conftest import World, civil
-from tests.unit.signin.test_helpers import HELPER, as_helper, end, record
+from tests.unit.signin.test_helpers import HELPER, as_helper, end, record, withdraw
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -69,6 +69,7 @@ async def test_who_helps_answers_and_is_not_the_person_who_is_present(each_world
         assert there is not None
         assert (await person.get(there, headers=OURS)).headers["location"].startswith(BACK + "&code=")
     await end(world, made)
+    await withdraw(world, page.rpartition("/")[2])
 
 
 async def test_another_session_of_the_same_person_does_not_go_back(each_world: World) -> None:
