@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from markupsafe import escape
 
+from consent.models import mandate
 from consent.representatives import Checked
 from gateway.web.me.acting import shows
 from gateway.web.visitor import Visitor
@@ -24,10 +26,11 @@ DATA = ["/me/data", "/me/data.pdf", "/me/data.json", "/me/data.csv"]
 
 async def helper(life: Life, *purposes: str, capacity: str = "aidant", **more: Any) -> Visit:
     """Signed in under a mandate for these purposes, or for all."""
-    seen = Checked(
-        holder=TAG, capacity=capacity, digest="e" * 64, until=life.now + 10_000_000, purposes=frozenset(purposes)
-    )
+    until, noted = life.now + 10_000_000, "guardian" if capacity == "parent" else capacity  # the person is of age
+    seen = Checked(holder=TAG, capacity=noted, digest="e" * 64, until=until, purposes=frozenset(purposes))
     made = await life.services.channels.mandates.record(life.subject, seen, by=AGENT, now=life.now)
+    change = sa.update(mandate).where(mandate.c.id == made.id).values(capacity=capacity)
+    await life.services.store.write(lambda connection: connection.execute(change))
     return await visit(life, actor=TAG, mandate=made.id, owner=f"t:{capacity}", **more)
 
 
