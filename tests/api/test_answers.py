@@ -64,11 +64,16 @@ async def reachable(world: World, pseudonym: str) -> None:
     )  # fmt: skip
 
 
-def last_message(world: World) -> dict[str, Any]:
+def messages(world: World) -> list[dict[str, Any]]:
     """What the sandbox wrote instead of sending it."""
     path = world.bed.services.channels.codes._messenger._path
     assert path.stat().st_mode & 0o077 == 0
-    return json.loads(path.read_text("utf-8").splitlines()[-1])
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def last_message(world: World) -> dict[str, Any]:
+    """The newest of them."""
+    return messages(world)[-1]
 
 
 async def code_for(world: World, id_: str, **answer: Any) -> dict[str, str]:

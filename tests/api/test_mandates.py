@@ -11,7 +11,7 @@ from consent import models
 from consent.reminders import AFTER_MS
 from gateway.oauth.tokens import Professional
 from tests.api.conftest import World, check_problem
-from tests.api.test_answers import FIELDS, ML, MOBILE, OTHER, SCAN, YOUTH, asked, colleague, counter, last_message, note
+from tests.api.test_answers import FIELDS, ML, MOBILE, OTHER, SCAN, YOUTH, asked, colleague, counter, messages, note
 from tests.bed import LISE, PERSON_HERSELF, professional
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -184,6 +184,6 @@ async def test_the_person_hears_of_a_mandate_whatever_they_prefer(each_world: Wo
     rows = await services.store.read(lambda connection: connection.execute(query).all())
     assert rows == [(f"mandate:{made.json()['id']}", "mandate")]
     await services.channels.reminders.round(services.clock() + AFTER_MS)
-    message = last_message(each_world)
+    [message] = [each for each in messages(each_world) if each["id"] == rows[0].id]
     assert (message["id"], message["to"]) == (rows[0].id, MOBILE)
     assert message["code"] is None
