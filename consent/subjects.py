@@ -175,35 +175,26 @@ class People:
             raise SubjectAmbiguous("these identifiers designate several persons")
         return SubjectId(found[0])
 
-    async def set_flag(
+    async def flag(
         self,
         subject: SubjectId,
         flag: str,
         *,
+        present: bool,
         now: int,
         org: str | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Note a situation of the person; from the commit on, no earlier decision releases anything."""
-        await self._flag(subject, flag, present=True, why=_why(org, actor, reason), now=now)
+        """Note a situation of the person, or that it is over.
 
-    async def clear_flag(
-        self,
-        subject: SubjectId,
-        flag: str,
-        *,
-        now: int,
-        org: str | None = None,
-        actor: str | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """The situation is over. A restriction stays, and nothing is written, while a request of theirs stands."""
-        await self._flag(subject, flag, present=False, why=_why(org, actor, reason), now=now)
-
-    async def _flag(self, subject: SubjectId, flag: str, *, present: bool, why: Mapping[str, Json], now: int) -> None:
+        From the commit on no earlier decision releases anything. A restriction is not over, and nothing is written,
+        while a request of theirs stands.
+        """
         if flag not in FLAGS:
             raise FlagUnknown("not a flag of the closed list")
+        said = (("org", org), ("actor", actor), ("reason", reason))
+        why: dict[str, Json] = {name: each for name, each in said if each is not None}
         for _ in range(_ATTEMPTS):
             try:
                 return await self._flag_once(subject, flag, present=present, why=why, now=now)
@@ -277,7 +268,3 @@ def _linked(said: Declaration, actor: str | None) -> dict[str, Json]:
 
 def _by(actor: str | None) -> dict[str, Json]:
     return {} if actor is None else {"actor": actor}
-
-
-def _why(org: str | None, actor: str | None, reason: str | None) -> dict[str, Json]:
-    return {name: each for name, each in (("org", org), ("actor", actor), ("reason", reason)) if each is not None}

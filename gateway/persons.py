@@ -79,8 +79,7 @@ async def change_situation(
         raise FlagUnknown(f"{situation} is none of {', '.join(NOTED)}")
     async with open_services(settings, clock=clock) as services:
         subject = await services.people.resolve(partner=partner, reference=reference)
-        change = services.people.set_flag if present else services.people.clear_flag
-        await change(subject, situation, org="operator", now=services.clock())
+        await services.people.flag(subject, situation, present=present, org="operator", now=services.clock())
 
 
 def _write(out: Path, content: Mapping[str, Any]) -> None:

@@ -59,7 +59,7 @@ async def receive(
 async def _restrict(services: Services, subject: SubjectId, *, by: By, now: int, about: About) -> RightsRequest:
     """Stop, then register; once more where another restriction was lifted in between."""
     for _ in range(_ATTEMPTS):
-        await services.people.set_flag(subject, FLAG, now=now, actor=by.actor, reason=about.reason)
+        await services.people.flag(subject, FLAG, present=True, now=now, actor=by.actor, reason=about.reason)
         with suppress(EpochChanged):
             return await services.rights.receive(subject, FLAG, by=by, now=now, about=about)
     raise Contended("this person keeps changing: ask again")
@@ -109,7 +109,7 @@ def _refused(found: RightsRequest) -> bool:
 async def _free(services: Services, done: RightsRequest, *, reason: str, now: int) -> RightsRequest:
     """Unless another restriction of the same person stands."""
     with suppress(PersonUnknown):  # erased: nothing leaves any more
-        await services.people.clear_flag(done.subject, FLAG, now=now, reason=reason)
+        await services.people.flag(done.subject, FLAG, present=False, now=now, reason=reason)
     return done
 
 

@@ -19,5 +19,4 @@ async def note(
     """A partner says that it is so, or is over. Raises `situation_kept` for what it cannot take back."""
     if not present and situation in _KEPT:
         raise Refusal("situation_kept")
-    change = services.people.set_flag if present else services.people.clear_flag
-    await change(subject, situation, org=org, actor=actor, now=now)
+    await services.people.flag(subject, situation, present=present, org=org, actor=actor, now=now)

@@ -152,7 +152,7 @@ class Bed:
     async def flag(self, partner: str, pseudonym: str, name: str) -> None:
         """Note a situation of the person."""
         subject = await self.subject(partner, pseudonym)
-        await self.services.people.set_flag(subject, name, now=self.services.clock())
+        await self.services.people.flag(subject, name, present=True, now=self.services.clock())
 
     async def journal(self, since: int = 0) -> list[dict[str, Any]]:
         """Every entry from `since` on, as the database holds it."""

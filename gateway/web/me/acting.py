@@ -50,8 +50,11 @@ def alone(visitor: Visitor) -> SubjectId:
 
 
 def shows(visitor: Visitor, entry: Mapping[str, Any]) -> bool:
-    """Whether a line of the history is this visitor's to read: no report, and under a limited mandate its purposes."""
-    if visitor.mandate is not None and entry["type"] == "access.reported":
+    """Whether a line of the history is this visitor's to read: under a limited mandate those of its purposes.
+
+    Under none what the person reported, nor their situation: that an address is protected may be kept from who helps.
+    """
+    if visitor.mandate is not None and entry["type"] in {"access.reported", "subject.flagged"}:
         return False
     return visitor.purposes is None or entry.get("purpose") in visitor.purposes
 

@@ -167,7 +167,7 @@ async def test_the_person_is_refused_everywhere_also_by_another_process(
         with pytest.raises(SubjectErased):
             await process.authorisations.request(subject, asked(), by=AGENT, now=side.clock.now)
         with pytest.raises(ConsentError):
-            await process.people.set_flag(subject, "restriction", now=side.clock.now)
+            await process.people.flag(subject, "restriction", present=True, now=side.clock.now)
     with pytest.raises(SubjectErased):
         await other.journal.append(_decided(held, now=side.clock.now))
     assert subject not in other.vault._opened

@@ -31,7 +31,7 @@ async def test_a_release_under_an_old_epoch_is_refused(side):
     """Rule: what the person decided meanwhile stops the release, and leaves no entry."""
     subject = await side.lea()
     await side.release(subject, EpochGuard(epoch=0))
-    await side.people.set_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
     entries = await side.entries()
     with pytest.raises(EpochChanged):
         await side.release(subject, EpochGuard(epoch=0))

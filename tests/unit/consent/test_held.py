@@ -15,7 +15,7 @@ async def test_names_identifiers_and_situations_are_given(side: Side) -> None:
     """Rule (GDPR 15-3, 15-4): each identifier with who declared it; two different values are not shown."""
     subject = await side.lea()
     await side.lea("dept-brume", nir=LEA["nir"], ft_number="12345678902")
-    await side.people.set_flag(subject, "protected_address", now=NOW, reason="unlawful")
+    await side.people.flag(subject, "protected_address", present=True, now=NOW, reason="unlawful")
     key = await side.vault.open(subject)
     held = await side.store.read(lambda connection: read_held(connection, subject, key))
     assert held.flags == {"protected_address"}

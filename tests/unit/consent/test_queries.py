@@ -54,7 +54,7 @@ async def test_a_snapshot_says_all_a_decision_needs(side):
         made.record.id, subject=subject, fields=request.fields, explicit=frozenset({"rsa.since"}), by=PERSON, now=NOW
     )
     await side.release(subject, EpochGuard(epoch=1, counts=((WINDOW, 9),), authorisation=made.record.id, max_uses=5))
-    await side.people.set_flag(subject, "protected_address", now=NOW)
+    await side.people.flag(subject, "protected_address", present=True, now=NOW)
     await link(side, "ft-brume", "x", nir=LEA["nir"], ft_number="99999999999")
     found = await get(side, pseudonym=name)
     assert (found.subject, found.pseudonym, found.epoch) == (subject, name, 3)

@@ -16,7 +16,7 @@ WRONG = About(reason="unlawful")
 
 async def restricted(side: Side, subject: SubjectId, rights: Rights) -> RightsRequest:
     """Stopped, registered, granted."""
-    await side.people.set_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
     asked = await rights.receive(subject, "restriction", by=PERSON, now=NOW, about=WRONG)
     return await rights.answer(asked.id, now=NOW)
 
@@ -43,10 +43,10 @@ async def test_the_flag_goes_only_when_none_stands(side: Side) -> None:
     second = await rights.receive(subject, "restriction", by=PERSON, now=NOW, about=WRONG)
     for done in (rights.end(first.id, now=NOW), rights.refuse(second.id, reason="no_ground", now=NOW)):
         size = len(await side.entries())
-        await side.people.clear_flag(subject, "restriction", now=NOW)
+        await side.people.flag(subject, "restriction", present=False, now=NOW)
         assert (await flags(side, subject), len(await side.entries())) == ("restriction", size)
         await done
-    await side.people.clear_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "restriction", present=False, now=NOW)
     assert await flags(side, subject) == ""
     assert (await side.entries())[-1]["type"] == "subject.flagged"
 
@@ -59,7 +59,7 @@ async def test_lifting_one_while_another_is_asked_for_never_frees_it(side: Side)
         first = await restricted(side, subject, rights)
         await rights.end(first.id, now=NOW)
         _, got = await asyncio.gather(
-            side.people.clear_flag(subject, "restriction", now=NOW),
+            side.people.flag(subject, "restriction", present=False, now=NOW),
             theirs.receive(subject, "restriction", by=PERSON, now=NOW, about=WRONG),
             return_exceptions=True,
         )
@@ -69,5 +69,5 @@ async def test_lifting_one_while_another_is_asked_for_never_frees_it(side: Side)
         else:
             assert isinstance(got, EpochChanged)
             assert await flags(side, subject) == ""
-        await side.people.clear_flag(subject, "restriction", now=NOW)
+        await side.people.flag(subject, "restriction", present=False, now=NOW)
     await other.journal.close()

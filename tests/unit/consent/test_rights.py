@@ -137,7 +137,7 @@ async def test_asking_again_does_not_start_the_clock_anew(side: Side) -> None:
 async def test_a_refusal_has_a_reason_the_law_knows(side: Side, right: str) -> None:
     """Rule (12-4): the reason is one of those of this right, and stands in the journal."""
     subject, rights = await side.lea(), register(side)
-    await side.people.set_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
     about = {
         "rectification": CONTESTED, "objection": About(authorisation="ab" * 16),
         "restriction": About(reason="unlawful"),
@@ -196,7 +196,7 @@ async def test_a_source_is_asked_once_and_the_rest_is_unknown(side: Side) -> Non
 async def test_the_end_of_a_restriction_is_noted_once(side: Side) -> None:
     """Rule: only of one in force."""
     subject, rights = await side.lea(), register(side)
-    await side.people.set_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
     asked = await rights.receive(subject, "restriction", by=PERSON, now=NOW, about=About(reason="unlawful"))
     with pytest.raises(RightClosed):
         await rights.end(asked.id, now=NOW)

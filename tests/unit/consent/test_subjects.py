@@ -283,7 +283,7 @@ async def test_a_person_who_keeps_changing_is_reported_as_such(side, monkeypatch
     with pytest.raises(Contended):
         await link(side, "caf-brume", "x", **LEA)
     with pytest.raises(Contended):
-        await side.people.set_flag(subject, "restriction", now=NOW)
+        await side.people.flag(subject, "restriction", present=True, now=NOW)
 
 
 def test_a_unique_constraint_hit_means_look_again():
@@ -299,13 +299,13 @@ def test_a_unique_constraint_hit_means_look_again():
 async def test_flags_are_set_and_cleared_through_the_journal(side):
     """Rule: one entry and one epoch per change, none when nothing changes; the actor is recorded."""
     subject = await side.lea()
-    await side.people.set_flag(subject, "protected_address", now=NOW, actor="ef" * 16)
-    await side.people.set_flag(subject, "restriction", now=NOW)
-    await side.people.set_flag(subject, "restriction", now=NOW)
+    await side.people.flag(subject, "protected_address", present=True, now=NOW, actor="ef" * 16)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
+    await side.people.flag(subject, "restriction", present=True, now=NOW)
     row = await side.row(subject)
     assert (row["flags"], row["epoch"]) == ("protected_address restriction", 2)
-    await side.people.clear_flag(subject, "protected_address", now=NOW)
-    await side.people.clear_flag(subject, "protected_address", now=NOW)
+    await side.people.flag(subject, "protected_address", present=False, now=NOW)
+    await side.people.flag(subject, "protected_address", present=False, now=NOW)
     assert (await side.row(subject))["flags"] == "restriction"
     told = [(entry["flag"], entry["set"], entry["epoch"]) for entry in (await side.entries())[2:]]
     assert told == [("protected_address", True, 1), ("restriction", True, 2), ("protected_address", False, 3)]
@@ -318,6 +318,6 @@ async def test_a_flag_outside_the_list_or_about_nobody_is_refused(side):
     subject = await side.lea()
     for flag in ("tombstone", "rich"):
         with pytest.raises(FlagUnknown):
-            await side.people.set_flag(subject, flag, now=NOW)
+            await side.people.flag(subject, flag, present=True, now=NOW)
     with pytest.raises(PersonUnknown):
-        await side.people.set_flag("0" * 32, "restriction", now=NOW)
+        await side.people.flag("0" * 32, "restriction", present=True, now=NOW)

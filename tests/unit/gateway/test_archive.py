@@ -77,7 +77,7 @@ async def lived(gateway: Bed) -> tuple[Any, list[str]]:
     await rights.answer(services, asked.id, now=now())
     late = await rights.receive(services, subject, "access", by=COUNTER, now=now())
     await services.rights.extend(late.id, reason="complexity", now=now())
-    await services.people.set_flag(subject, "protected_address", now=now())
+    await services.people.flag(subject, "protected_address", present=True, now=now())
     return subject, [value for value in left if isinstance(value, str)]
 
 

@@ -182,7 +182,7 @@ async def test_what_was_interrupted_before_exchanges_opened_is_finished_by_repea
             "lift": partial(rights.lift, services, asked.id, reason="ground_gone", now=now()),
         }
         with monkeypatch.context() as patched:
-            patched.setattr(services.people, "clear_flag", killed)
+            patched.setattr(services.people, "flag", killed)
             with pytest.raises(asyncio.CancelledError):
                 await end[begun]()
         assert (await ask(gateway, case)).status_code == 403

@@ -97,6 +97,15 @@ async def test_what_was_reported_stays_the_persons(full: Life, capacity: str, pu
     assert WORDS in (await (await visit(full)).get(place)).text
 
 
+@pytest.mark.parametrize("capacity", ["aidant", "guardian"])
+async def test_the_persons_situation_is_not_in_what_a_helper_reads(full: Life, capacity: str) -> None:
+    """Rule: who helps may be whom the address is protected from; the person reads it."""
+    await full.services.people.flag(full.subject, "protected_address", present=True, now=full.now)
+    for who, reads in ((await helper(full, capacity=capacity), False), (await visit(full), True)):
+        text = (await who.get("/me/history?all=1")).text
+        assert ("votre adresse est protégée" in text) is reads
+
+
 async def test_a_mandate_for_a_purpose_shows_that_purpose(full: Life) -> None:
     """Rule: on every page the other sharings do not exist, nor lines of the history that are of no purpose."""
     me = await visit(full)

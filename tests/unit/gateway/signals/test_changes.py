@@ -23,9 +23,9 @@ async def test_only_whoever_may_have_it_now_is_told(world: World) -> None:
         said = [await announce(world, own, "rsa")]
         authorisation = await world.give(pseudonym)
         said += [await announce(world, own, "registration"), await announce(world, own, "rsa", "registration")]
-        await people.set_flag(subject, "restriction", now=now)
+        await people.flag(subject, "restriction", present=True, now=now)
         said.append(await announce(world, own, "rsa"))
-        await people.clear_flag(subject, "restriction", now=now)
+        await people.flag(subject, "restriction", present=False, now=now)
         await world.withdraw(pseudonym, authorisation)
         said.append(await announce(world, own, "rsa"))
         await world.deliver()
