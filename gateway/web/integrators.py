@@ -84,7 +84,9 @@ async def get_error_page(request: Request) -> Response:
         raise Refusal("not_found")
     if "text/html" not in request.headers.get("accept", ""):
         return Response(page(code), media_type="text/markdown")
-    return render(request, "docs/error.html", code=code, row=PROBLEMS[code], shelves=_shelves())
+    row, inline = PROBLEMS[code], _markdown().renderInline
+    told = {"meaning": inline(row.meaning), "remedy": inline(row.remedy)}
+    return render(request, "docs/error.html", code=code, row=row, **told, shelves=_shelves())
 
 
 def routes() -> list[Route]:

@@ -85,6 +85,15 @@ async def test_the_other_language_of_an_address_is_never_on_another_site(portal:
             assert re.findall('href="([^"]*)" lang="en"', answer.text) == ["?a=1&amp;b=%26&amp;lang=en"]
 
 
+async def test_help_names_only_who_can_be_reached(portal: Portal) -> None:
+    """Without a number and a desk in the settings nobody is told to call or come, and no list is empty."""
+    async with httpx.AsyncClient(base_url=portal.url) as http:
+        help_ = (await http.get("/help")).text
+    assert "Vous pouvez en parler à l'organisme qui vous suit." in help_
+    assert "nous appeler" not in help_
+    assert "<ul>\n</ul>" not in help_
+
+
 async def test_a_page_is_not_kept_framed_or_mixed_with_others(portal: Portal) -> None:
     """No store, no frame, nothing inline, nothing from elsewhere."""
     async with httpx.AsyncClient(base_url=portal.url) as http:

@@ -59,6 +59,8 @@ async def test_an_error_is_a_page_for_a_browser_and_text_for_a_program(portal: P
         assert (await http.get("/errors/not_found")).headers["content-type"].startswith("text/markdown")
         page = await http.get("/errors/not_found", headers={"Accept": "text/html"})
         assert page.headers["content-type"].startswith("text/html")
+        denied = (await http.get("/errors/exchange_denied", headers={"Accept": "text/html"})).text
+        assert "<code>reasons</code> says why" in denied
         for path in ("/errors/nothing", "/docs/guides/how-to/nothing", "/docs/guides/secret/x", "/docs/ui/x.js"):
             assert (await http.get(path)).status_code == 404
 
@@ -70,6 +72,15 @@ async def test_the_people_of_the_sandbox_are_read_once(portal: Portal) -> None:
     assert [name for name in load_people() if f"<code>{name}</code>" not in first] == []
     assert first == second
     assert _people.cache_info().misses == 1
+
+
+async def test_a_word_of_code_stays_whole_in_a_table(portal: Portal) -> None:
+    """On a telephone the table moves within its frame; no column is one letter wide."""
+    page = await portal.page(width=360)
+    await page.goto(f"{portal.url}/docs/people")
+    cell = page.locator("th code", has_text="amina-delorme")
+    assert await cell.evaluate("each => each.getClientRects().length") <= 2  # it may break at its hyphen
+    await check(page, lang="en")
 
 
 async def test_guides_have_no_violation_when_wide(portal: Portal) -> None:

@@ -37,6 +37,17 @@ async def test_every_page_passes_every_measure(console: Portal, lang: str) -> No
         await check(page, lang=lang)
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"), [("fr", "Organisme\u00a0: Mission locale de la Brume retirer"), ("en", "remove")]
+)
+async def test_an_applied_filter_is_a_sentence_beside_its_link(console: Portal, lang: str, said: str) -> None:
+    """The filter, what it says and the link that removes it are three things; each language has its colon."""
+    page = await console.page(dpo("ml-brume"), lang=lang)
+    await page.goto(f"{console.url}/dpo/search?org=ml-brume")
+    line = await page.locator(".chosen li").inner_text()
+    assert line == said or (lang == "en" and line.startswith("Organisation: ") and line.endswith(" remove"))
+
+
 async def test_the_broken_banner_passes_every_measure(console: Portal) -> None:
     """Unmistakable, and still readable by everybody."""
     from dataclasses import replace
