@@ -79,8 +79,13 @@ class Reason(StrEnum):
         return self.value if self.told else WITHHELD
 
     def sentence(self, lang: str) -> str:
-        """The reason as a person reads it, in `fr` or `en`."""
+        """The reason in words, in `fr` or `en`, to anybody but the person."""
         return _TEXTS[self].fr if lang == "fr" else _TEXTS[self].en
+
+    def sentence_to_person(self, lang: str) -> str:
+        """The reason as the person it is about reads it, in `fr` or `en`."""
+        yours = _YOURS.get(self)
+        return self.sentence(lang) if yours is None else yours[lang == "en"]
 
 
 class _Text(NamedTuple):
@@ -198,3 +203,25 @@ _TEXTS = {
         False, "L'organisme n'a pas donné cette information.", "The organisation did not give this information."
     ),
 }
+
+_YOURS = {
+    Reason.FLAGS_UNKNOWN: ("Votre situation n'a pas pu être vérifiée.", "Your situation could not be checked."),
+    Reason.RESTRICTION: ("Vous avez demandé de tout arrêter.", "You asked for everything to stop."),
+    Reason.PERSON_NOT_ALLOWED: (
+        "Ce partage ne s'ouvre pas par votre seule présence.",
+        "Your own presence does not open this sharing.",
+    ),
+    Reason.NOT_GIVEN: ("Vous n'avez pas encore répondu.", "You have not answered yet."),
+    Reason.REFUSED: ("Vous avez dit non.", "You said no."),
+    Reason.WITHDRAWN: ("Vous avez arrêté ce partage.", "You stopped this sharing."),
+    Reason.OBJECTION_LODGED: ("Vous vous êtes opposé à ce partage.", "You objected to this sharing."),
+    Reason.EXPLICIT_MISSING: (
+        "Vous n'avez pas dit un oui à part pour cette information.",
+        "You have not agreed separately to this information.",
+    ),
+    Reason.FREQUENCY_EXCEEDED: ("Trop de demandes sur vous.", "Too many requests about you."),
+    Reason.SUBJECT_NOT_CONCERNED: ("Ce partage ne vous concerne pas.", "This sharing does not concern you."),
+    Reason.DENIED_BY_FLAG: ("Votre situation l'interdit.", "Your situation forbids it."),
+    Reason.NEED_UNMET: ("Votre situation ne le permet pas.", "Your situation does not allow it."),
+}
+"""Reasons that speak of the person, told to them: French, then English."""

@@ -69,7 +69,7 @@ class Teller:
         if code in words.REASONS:
             return words.REASONS[code][lang == "en"]
         known = {each.value: each for each in Reason}.get(code)
-        return code if known is None else known.sentence(lang)
+        return code if known is None else known.sentence_to_person(lang)
 
 
 def who(entry: Mapping[str, Any], lang: str) -> str | None:

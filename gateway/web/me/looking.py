@@ -69,7 +69,7 @@ def whys(reasons: Mapping[str, str]) -> tuple[tuple[tuple[str, str], tuple[Said,
 def reason_said(code: str) -> tuple[str, str]:
     """Why a field stays, in both languages."""
     known = {each.value: each for each in Reason}.get(code)
-    return _NO_REASON if known is None else (known.sentence("fr"), known.sentence("en"))
+    return _NO_REASON if known is None else (known.sentence_to_person("fr"), known.sentence_to_person("en"))
 
 
 def _part(catalogue: Catalogue, each: Seen, lang: Lang) -> Part:

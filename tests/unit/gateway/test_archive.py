@@ -274,7 +274,7 @@ def test_what_is_not_known_is_told_as_it_is() -> None:
         "badge",
         "soon",
     )
-    assert teller.reason("withdrawn", "en") == "The person stopped this sharing."
+    assert teller.reason("withdrawn", "en") == "You stopped this sharing."
     assert [period(text, "fr") for text in ("P1Y", "P24M", "P90D")] == ["1 an", "24 mois", "90 jours"]
     assert who({"type": "exchange.decided", "actor": "batch:nightly"}, "en") == "a computer, nobody there (nightly)"
     assert who({"type": "erasure.executed"}, "fr") is None

@@ -120,7 +120,7 @@ def sentences() -> list[tuple[str, str, str]]:
         texts += [(purpose.id, lang, text[lang]) for text in told for lang in LANGUAGES]
     texts += [("withdrawal", lang, CONSORTIUM.notice["withdrawal"]["otherwise"][lang]) for lang in LANGUAGES]
     texts += [("rights", lang, CONSORTIUM.notice["rights"][lang]) for lang in LANGUAGES]
-    texts += [(reason.value, lang, reason.sentence(lang)) for reason in Reason for lang in LANGUAGES]
+    texts += [(reason.value, lang, reason.sentence_to_person(lang)) for reason in Reason for lang in LANGUAGES]
     return texts
 
 

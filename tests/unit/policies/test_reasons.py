@@ -13,6 +13,17 @@ def test_every_reason_has_a_sentence_in_both_languages(reason: Reason) -> None:
     assert reason.sentence("fr") != reason.sentence("en")
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_a_person_is_never_spoken_of_to_themself(reason: Reason) -> None:
+    """Their pages say "you"; only who asks is somebody else to them."""
+    fr, en = reason.sentence_to_person("fr"), reason.sentence_to_person("en")
+    assert fr.endswith(".")
+    assert en.endswith(".")
+    assert fr != en
+    for word in ("La personne ", "de la personne", "cette personne", "the person", "this person", "The person "):
+        assert word not in f"{fr} {en}".replace("la personne qui demande", "").replace("the person asking", "")
+
+
 def test_reasons_that_reveal_the_person_are_told_as_withheld() -> None:
     """An address to protect, an objection, an erasure or a number found is nobody else's business."""
     hidden = {reason.value for reason in Reason if not reason.told}
