@@ -9,6 +9,7 @@ import pytest
 from connectors.base import Connector, Fetched
 from connectors.registry import build
 from tests.unit.connectors.factories import NOW, ask
+from tests.unit.connectors.ft_answers import FOUND, SEARCH, TOKEN
 
 
 class Hands:
@@ -52,3 +53,11 @@ def fetch():
         return await connector.fetch(ask(*fields, **known), deadline=deadline)
 
     return run
+
+
+@pytest.fixture
+def signed_in(httpx_mock):
+    """A token endpoint that grants, and a search that finds."""
+    httpx_mock.add_response(url=TOKEN, json={"access_token": "jeton-1", "expires_in": 1499, "token_type": "Bearer"})
+    httpx_mock.add_response(url=SEARCH, json=FOUND)
+    return httpx_mock

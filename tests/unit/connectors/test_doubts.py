@@ -3,9 +3,9 @@
 import pytest
 
 from connectors.base import Outcome
+from tests.unit.connectors.ap_answers import FAMILY, STATUS, data
 from tests.unit.connectors.factories import AP, BIRTH, FT, KNOWN, RDVI, pivot
-from tests.unit.connectors.test_api_particulier import FAMILY, STATUS, data
-from tests.unit.connectors.test_france_travail import APPOINTMENTS, FOUND, SEARCH, TOKEN
+from tests.unit.connectors.ft_answers import APPOINTMENTS, FOUND, SEARCH, TOKEN
 from tests.unit.connectors.test_rdv_insertion import RDV, SESSION, SIGN_IN, USER, USERS, UUID, page
 
 

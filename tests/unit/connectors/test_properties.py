@@ -17,9 +17,9 @@ from connectors.france_travail_answers import rows_of
 from connectors.rdv_insertion_answers import people_of, rdv_row, user_row
 from connectors.reading import Notes
 from policies.vocabulary import build
+from tests.unit.connectors.ap_answers import FAMILY, RSA, STATUS
 from tests.unit.connectors.factories import NOW
-from tests.unit.connectors.test_api_particulier import FAMILY, RSA, STATUS
-from tests.unit.connectors.test_france_travail import DOSSIER, REGISTERED
+from tests.unit.connectors.ft_answers import DOSSIER, REGISTERED
 from tests.unit.connectors.test_rdv_insertion import RDV, USER
 
 VOCABULARY = build(yaml.safe_load((Path(policies.__file__).parent / "vocabulary.yaml").read_text("utf-8")))
