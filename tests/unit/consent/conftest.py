@@ -14,6 +14,7 @@ from audit.journal import Appended, Draft, Journal
 from audit.models import audit_entry
 from consent import models
 from consent.blind import BlindIndex
+from consent.erasure import Erasures
 from consent.frozen import Freezer, keep_terms
 from consent.guards import Gate, SubjectRef
 from consent.queries import Snapshots
@@ -143,6 +144,14 @@ async def side(database: Database, keys_url: str) -> AsyncIterator[Side]:
         journal = await start(database, clock)
         yield Side(database, keys, Vault(keys, LocalKek(b"k" * 32)), journal, BlindIndex(b"b" * 32), clock)
         await journal.close()
+
+
+@pytest.fixture
+async def erasures(side: Side) -> Erasures:
+    """Three officers, of whom two must sign."""
+    from .erasing import of  # which needs what stands above
+
+    return of(side)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from consent.errors import NotEntitled, ReasonUnknown, StateConflict
 from consent.states import By
 from policies import catalogue
 
+from .answered import active, given
 from .conftest import AGENT, NOW, PERSON, asked
-from .test_records import active, given
 from .walks import BY
 
 POLICY = By(kind="policy", channel="system")

@@ -20,8 +20,8 @@ from consent.guards import EpochGuard
 from consent.records import Authorisations
 from consent.states import KEPT_MS, LAPSE_MS, TRANSITIONS, By, effective_state
 
+from .answered import SOME, active, given, last, refused
 from .conftest import AGENT, CLOCK, DAY, NOW, PERSON, asked
-from .test_records import SOME, active, given, last, refused
 from .walks import BY, MANDATE
 
 DPO, CONTROLLER, AUTHORITY, POLICY = BY["dpo"], BY["controller"], BY["authority"], BY["policy"]

@@ -10,7 +10,7 @@ from consent.names import parties
 from consent.states import KEPT_MS, LAPSE_MS
 from consent.vault import SubjectId
 from tests.unit.consent.conftest import AGENT, CLOCK, NOW, Side, asked
-from tests.unit.consent.test_erasure import erased, of
+from tests.unit.consent.erasing import erased, of
 
 SOURCES = ("caf-brume", "ft-brume")
 

@@ -1,18 +1,10 @@
-"""The life of authorisations on the three bases, each transition with its entry, its actor and its epoch."""
-
-import asyncio
-from dataclasses import replace
+"""Authorisations on the three bases: asking and answering, each transition with its entry, its actor and its epoch."""
 
 import pytest
-import sqlalchemy as sa
 
-from consent import carrying, models
 from consent.errors import (
-    AlreadyWithdrawn,
     AuthorisationExists,
     AuthorisationUnknown,
-    Contended,
-    EpochChanged,
     FieldsNotRequested,
     NotEntitled,
     RequestLapsed,
@@ -21,39 +13,10 @@ from consent.errors import (
     StateConflict,
     SubjectErased,
 )
-from consent.guards import EpochGuard
-from consent.states import COOL_OFF_MS, LAPSE_MS, VALID, effective_state
+from consent.states import COOL_OFF_MS, LAPSE_MS, effective_state
 
+from .answered import FIELDS, SOME, active, given, last, refused
 from .conftest import AGENT, CLOCK, DAY, NOW, PERSON, asked
-
-FIELDS = asked().fields
-SOME = frozenset({"rsa.beneficiary"})
-
-
-async def given(side, subject, request=None, **choices):
-    """Asked and answered yes."""
-    made = await side.authorisations.request(subject, request or asked(), by=AGENT, now=side.clock.now)
-    choices = {"fields": made.record.requested, **choices}
-    return await side.authorisations.give(made.record.id, subject=subject, by=PERSON, now=side.clock.now, **choices)
-
-
-async def active(side, subject, basis="public_task"):
-    request = asked(basis=basis, recipient="dept-brume", purpose="orientation.rsa")
-    return await side.authorisations.request(subject, request, by=AGENT, now=side.clock.now)
-
-
-async def last(side) -> dict:
-    return (await side.entries())[-1]
-
-
-async def refused(side, error, action) -> Exception:
-    """The action raises, and nothing was appended."""
-    before = await side.entries()
-    with pytest.raises(error) as caught:
-        await action
-    assert type(caught.value) is error
-    assert await side.entries() == before
-    return caught.value
 
 
 async def test_consent_is_asked_then_given_in_part(side):
@@ -193,99 +156,6 @@ async def test_an_answered_request_is_not_answered_again(side):
         await refused(side, StateConflict, answer(done.record.id, subject=subject, by=PERSON, now=NOW, **extra))
 
 
-async def test_a_withdrawal_stops_everything_at_once_and_happens_once(side):
-    """Rule: epoch + 1 before it answers; repeating it appends nothing and says so with its own code."""
-    subject = await side.lea()
-    done = await given(side, subject)
-    await side.release(subject, EpochGuard(epoch=1))
-    gone = await side.authorisations.withdraw(done.record.id, subject=subject, by=PERSON, now=NOW)
-    assert ((await last(side))["type"], (await last(side))["epoch"]) == ("authorisation.withdrawn", 2)
-    assert (gone.record.state, gone.record.slot) == ("withdrawn", "current")
-    with pytest.raises(EpochChanged):
-        await side.release(subject, EpochGuard(epoch=1))
-    again = side.authorisations.withdraw(done.record.id, subject=subject, by=PERSON, now=NOW)
-    assert (await refused(side, AlreadyWithdrawn, again)).code == "already_withdrawn"
-    again = await given(side, subject)
-    assert (again.record.supersedes, again.record.lineage_id) == (done.record.id, done.record.lineage_id)
-    await side.tags_are_gap_free(subject)
-
-
-async def test_a_consent_can_be_withdrawn_even_after_its_end(side):
-    """Rule: clocks of replicas differ; a withdrawal never fails because one of them runs ahead."""
-    subject = await side.lea()
-    done = await given(side, subject, asked(valid_until=NOW + DAY))
-    side.clock.now = NOW + 2 * DAY
-    await side.authorisations.withdraw(done.record.id, subject=subject, by=PERSON, now=side.clock.now)
-
-
-async def test_a_public_task_can_be_objected_to_and_the_objection_stands(side):
-    """Rule: restriction at once; asking again does not get round it."""
-    subject = await side.lea()
-    made = await active(side, subject)
-    done = await side.authorisations.object_to(made.record.id, subject=subject, by=PERSON, now=NOW)
-    assert ((await last(side))["type"], (await last(side))["epoch"]) == ("authorisation.objection_lodged", 2)
-    assert done.record.state not in VALID
-    await refused(side, AuthorisationExists, active(side, subject))
-    again = side.authorisations.object_to(made.record.id, subject=subject, by=PERSON, now=NOW)
-    await refused(side, StateConflict, again)
-    consent = asked(recipient="dept-brume", purpose="orientation.rsa")
-    await refused(side, AuthorisationExists, side.authorisations.request(subject, consent, by=AGENT, now=NOW))
-
-
-async def test_an_objection_lodged_while_consent_is_asked_is_not_replaced_by_it(side):
-    """Rule: the same at the moment of giving."""
-    subject = await side.lea()
-    made = await active(side, subject)
-    wider = asked(recipient="dept-brume", purpose="orientation.rsa", fields=FIELDS | {"c2s.beneficiary"})
-    pending = await side.authorisations.request(subject, wider, by=AGENT, now=NOW)
-    await side.authorisations.object_to(made.record.id, subject=subject, by=PERSON, now=NOW)
-    yes = side.authorisations.give(pending.record.id, subject=subject, fields=FIELDS, by=PERSON, now=NOW)
-    await refused(side, AuthorisationExists, yes)
-
-
-async def test_the_right_answer_depends_on_the_basis(side):
-    """Rule: consent is withdrawn, a public task objected to, a legal obligation neither."""
-    subject = await side.lea()
-    consent = (await given(side, subject)).record.id
-    task = (await active(side, subject)).record.id
-    law = await side.authorisations.request(
-        subject, asked(basis="legal_obligation", recipient="caf-brume", purpose="entitlement.rsa"), by=AGENT, now=NOW
-    )
-    for id_, action in (
-        (task, side.authorisations.withdraw),
-        (law.record.id, side.authorisations.withdraw),
-        (law.record.id, side.authorisations.object_to),
-        (consent, side.authorisations.object_to),
-    ):
-        await refused(side, StateConflict, action(id_, subject=subject, by=PERSON, now=NOW))
-
-
-async def test_an_end_is_seen_before_it_is_written_down(side):
-    """Rule: expiry is computed at each decision; writing it is a transition like any other, by the clock."""
-    subject = await side.lea()
-    done = await given(side, subject, asked(valid_until=NOW + DAY))
-    expire = side.authorisations.expire
-    await refused(side, StateConflict, expire(done.record.id, subject=subject, by=CLOCK, now=NOW + DAY - 1))
-    assert effective_state(done.record, NOW + DAY - 1) == "given"
-    assert effective_state(done.record, NOW + DAY) == "expired"
-    side.clock.now = NOW + DAY
-    ended = await expire(done.record.id, subject=subject, by=CLOCK, now=NOW + DAY)
-    assert ((await last(side))["type"], ended.record.state) == ("authorisation.expired", "expired")
-    await refused(side, StateConflict, expire(done.record.id, subject=subject, by=CLOCK, now=NOW + DAY))
-
-
-async def test_spent_uses_end_an_authorisation_too(side):
-    """Rule: max_uses reached is an end, counted where releases are."""
-    subject = await side.lea()
-    done = await given(side, subject, asked(max_uses=1))
-    await side.release(subject, EpochGuard(epoch=1, authorisation=done.record.id, max_uses=1))
-    record = await side.authorisations.get(done.record.id, subject=subject)
-    assert (record.uses, effective_state(record, NOW)) == (1, "expired")
-    again = await given(side, subject)
-    old = await side.authorisations.get(done.record.id, subject=subject)
-    assert (old.state, old.slot, again.record.slot) == ("superseded", None, "current")
-
-
 async def test_what_is_already_given_is_not_asked_again_unless_wider_or_ending(side):
     """Rule: no repeated asking; renewal is offered in the last thirty days."""
     subject = await side.lea()
@@ -334,80 +204,3 @@ async def test_the_persons_list_is_complete_and_ordered(side):
     listed = await side.authorisations.authorisations_of(subject)
     assert [each.id for each in listed] == [each.id for each in reversed(made)]
     assert all(each.id[12] == "7" and each.id[16] in "89ab" for each in listed)  # UUID version 7
-
-
-@pytest.mark.parametrize("action", ["request", "withdraw", "give"])
-async def test_the_same_act_done_twice_at_once_counts_once(side, action):
-    """Rule: two processes, one transition, one entry; the other is told what stands."""
-    subject = await side.lea()
-    other = await side.another()
-    if action == "request":
-        calls = [each.authorisations.request(subject, asked(), by=AGENT, now=NOW) for each in (side, other)]
-        expected = RequestPending
-    elif action == "withdraw":
-        id_ = (await given(side, subject)).record.id
-        calls = [each.authorisations.withdraw(id_, subject=subject, by=PERSON, now=NOW) for each in (side, other)]
-        expected = AlreadyWithdrawn
-    else:
-        id_ = (await side.authorisations.request(subject, asked(), by=AGENT, now=NOW)).record.id
-        calls = [
-            each.authorisations.give(id_, subject=subject, fields=FIELDS, by=PERSON, now=NOW) for each in (side, other)
-        ]
-        expected = StateConflict
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert sorted(isinstance(each, Exception) for each in outcomes) == [False, True]
-    assert next(type(each) for each in outcomes if isinstance(each, Exception)) is expected
-    await side.tags_are_gap_free(subject)
-    await other.journal.close()
-
-
-async def test_a_yes_and_a_no_at_once_leave_one_answer(side):
-    """Rule: the state is read again under the lock, even when the epoch did not move."""
-    subject = await side.lea()
-    made = await side.authorisations.request(subject, asked(), by=AGENT, now=NOW)
-    no = side.authorisations.refuse(made.record.id, subject=subject, by=PERSON, now=NOW)
-    yes = side.authorisations.give(made.record.id, subject=subject, fields=FIELDS, by=PERSON, now=NOW)
-    outcomes = await asyncio.gather(no, yes, return_exceptions=True)
-    assert [type(each).__name__ for each in outcomes] == ["Transition", "StateConflict"]
-    await side.tags_are_gap_free(subject)
-
-
-async def test_a_person_who_keeps_changing_is_reported_as_such(side, monkeypatch):
-    """Rule: a bounded number of attempts, then an honest answer."""
-    subject = await side.lea()
-    real = side.store.read
-
-    async def read(work):
-        found = await real(work)
-        bump = sa.update(models.subject).values(epoch=models.subject.c.epoch + 1)
-        await side.store.write(lambda connection: connection.execute(bump) and None)
-        return found
-
-    monkeypatch.setattr(side.store, "read", read)
-    with pytest.raises(Contended):
-        await side.authorisations.request(subject, asked(), by=AGENT, now=NOW)
-
-
-async def test_the_tables_hold_one_record_per_slot(side):
-    """Rule: one current record per person, purpose and recipient, on both engines, whatever the code does."""
-    subject = await side.lea()
-    done = await given(side, subject)
-    table = models.authorisation
-    copy = sa.insert(table).from_select(
-        [column.name for column in table.columns],
-        sa.select(*[sa.literal("0" * 32) if column.name == "id" else column for column in table.columns]).where(
-            table.c.id == done.record.id
-        ),
-    )
-    with pytest.raises(sa.exc.IntegrityError):
-        await side.store.write(lambda connection: connection.execute(copy) and None)
-    await side.store.write(lambda connection: connection.execute(sa.update(table).values(slot=None)) and None)
-    await side.store.write(lambda connection: connection.execute(copy) and None)
-
-
-def test_states_that_are_not_known_are_never_valid():
-    """Rule: unknown means no."""
-    for state in ("paused", "invalidated", "revoked", "tombstoned", "unknown", "upheld"):
-        record = replace(carrying.blank("0" * 32, asked(), now=NOW), state=state)
-        assert effective_state(record, NOW) == state
-        assert state not in VALID
