@@ -1,9 +1,9 @@
-"""A journal on a real engine, a clock that does not move by itself, entries of an exchange."""
+"""A journal on a real engine, a clock that does not move by itself, entries; keys that change, witnesses to ask."""
 
 import base64
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from audit.models import metadata
 from audit.publisher import Publisher
 from audit.signer_state import SignerState
 from gateway.database import Database
+from gateway.witnesses import WitnessClient
 
 BASE = "journal.val-de-brume.example"
 ORIGIN = f"{BASE}/2026"  # of the shard of NOW
@@ -107,3 +108,62 @@ def make_log(database: Database, home: Path) -> Log:
 @pytest.fixture
 def draft() -> Callable[..., Draft]:
     return linked
+
+
+# What follows needs modules that need what stands above: they are imported where they are used.
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where keys lie."""
+    made = tmp_path / "keys"
+    made.mkdir(mode=0o700)
+    return made
+
+
+@pytest.fixture
+async def world(log: Log, folder: Path) -> AsyncIterator[Any]:
+    """One host whose keys change."""
+    from tests.unit.audit.rotating import World
+
+    async with log.journal() as journal:
+        yield World(log, journal, folder)
+
+
+@pytest.fixture
+async def three(tmp_path: Path) -> AsyncIterator[list[Any]]:
+    """Three witnesses."""
+    from tests.unit.audit.neighbours import KEYS, neighbour
+
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(neighbour(tmp_path, key)) for key in KEYS[:3]]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[WitnessClient]:
+    one = WitnessClient(seconds=1.0)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def ours(log: Log, three: list[Any], client: WitnessClient) -> Any:
+    """Our side, which needs two of them."""
+    from tests.unit.audit.neighbours import Ours, policy_of
+
+    return Ours(log, client, policy_of(three, 2))
+
+
+@pytest.fixture
+async def restored(sqlite_log: Log, three: list[Any], client: WitnessClient, tmp_path: Path) -> AsyncIterator[Any]:
+    """A backup of four entries, started while the witnesses have cosigned seven."""
+    from tests.unit.audit.neighbours import Ours, copy_of, policy_of
+
+    before = Ours(sqlite_log, client, policy_of(three, 2))
+    await before.grow(3)
+    await before.ask()
+    backup = copy_of(sqlite_log, tmp_path / "backup")
+    await before.grow(3)
+    assert set((await before.ask()).values()) == {"ok"}
+    yield Ours(backup, client, policy_of(three, 2))
+    await backup.database.close()

@@ -4,11 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse, Response
 
 from audit.errors import Inconsistent, LogContradicted, SizeConflict, SubmissionRefused
-from tests.unit.audit import test_witnessing
-from tests.unit.audit.test_witnessing import CODES, SIZE
-
-three, client = test_witnessing.three, test_witnessing.client  # fixtures
-ours, restored = test_witnessing.ours, test_witnessing.restored
+from tests.unit.audit.neighbours import CODES, SIZE
 
 
 def older(one):

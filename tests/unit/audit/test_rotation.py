@@ -1,93 +1,27 @@
 """One key takes over from another: both in force for a while, signed under both, at no point without a valid key."""
 
 import asyncio
-import os
-import signal
-import stat
-import sys
-import traceback
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from audit import receipts, rotation, shards, succession, tiles
-from audit.canonical import loads
 from audit.checkpoint import Checkpoint, open_checkpoint, sign_note
 from audit.copying import copy_log
-from audit.cosignature import cosigned, create_cosigner, load_cosigner
-from audit.errors import KeyRefused, NoteInvalid, RotationRefused
+from audit.cosignature import cosigned
+from audit.errors import NoteInvalid, RotationRefused
 from audit.export import StoredLog
-from audit.journal import Journal
 from audit.keys import Ed25519Signer, create_key, load_key
-from audit.models import audit_entry, audit_key, metadata
+from audit.models import audit_key
 from audit.publisher import Publisher
 from audit.ring import Ring
 from audit.signer_state import SignerState
 from audit.trust import Trust
 from audit.verify import verify_directory
-from gateway.database import open_database
-from tests.unit.audit.conftest import BASE, NOW, ORIGIN, linked, stamp
+from tests.unit.audit.conftest import BASE, NOW, ORIGIN, linked
+from tests.unit.audit.rotating import ring_of
 from tests.unit.audit.test_shards import NEW_YEAR
-
-USES = {
-    "log": (BASE, create_key, load_key),
-    "receipt": (f"{BASE}/receipt", create_key, load_key),
-    "witness": (f"{BASE}/witness", create_cosigner, load_cosigner),
-}
-
-
-def ring_of(folder, use="log"):
-    name, create, load = USES[use]
-    ring = Ring(folder, use, load)
-    if not ring.file.exists() and not ring.next_file.exists():
-        create(ring.file, name)
-    return ring
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Where keys lie."""
-    made = tmp_path / "keys"
-    made.mkdir(mode=0o700)
-    return made
-
-
-class World:
-    """A journal, a publisher, and the keys of one host."""
-
-    def __init__(self, log, journal, folder):
-        self.log, self.journal, self.folder = log, journal, folder
-        self.ring = ring_of(folder)
-        self.publisher = Publisher(log.database, self.ring, state=log.states, origin=BASE)
-
-    async def rotate(self, ring=None, now=NOW):
-        ring = ring or self.ring
-        return await rotation.rotate(self.journal, self.log.database, ring, create=USES[ring.use][1], now=now)
-
-    async def retire(self, ring=None, now=NOW + 1000):
-        return await rotation.retire(self.journal, self.log.database, ring or self.ring, now=now)
-
-    async def publish(self):
-        await self.journal.append(linked())
-        await self.publisher.publish_once(NOW)
-        shard = await self.log.database.read(shards.current)
-        return (await self.log.database.read(lambda c: tiles.newest_checkpoint(c, shard)))[1]
-
-    async def published(self):
-        current = {self.ring.use: self.ring.vkeys}
-        return await self.log.database.read(lambda c: rotation.published_keys(c, current))
-
-    async def entries(self, kind):
-        query = sa.select(audit_entry.c.leaf).order_by(audit_entry.c.index)
-        leaves = await self.log.database.read(lambda c: list(c.execute(query).scalars()))
-        return [entry for entry in map(loads, leaves) if entry["type"] == kind]
-
-
-@pytest.fixture
-async def world(log, folder):
-    async with log.journal() as journal:
-        yield World(log, journal, folder)
 
 
 async def test_during_the_overlap_checkpoints_bear_both_signatures(world):
@@ -313,185 +247,3 @@ async def test_finished_years_need_no_signature_of_the_next_key(world):
     anew = Publisher(world.log.database, world.ring, state=world.log.states, origin=BASE)
     assert (await anew.publish_once(NEW_YEAR)).origin == f"{BASE}/2027"
     assert world.ring.vkey == following
-
-
-def test_a_ring_refuses_what_it_cannot_use(folder):
-    """No key at all, keys of different names: a sentence, not a guess."""
-    with pytest.raises(KeyRefused, match="missing"):
-        _ = Ring(folder, "log", load_key).vkey
-    ring = ring_of(folder)
-    assert ring.name == BASE
-    create_key(ring.next_file, "other.example")
-    with pytest.raises(KeyRefused, match="different names"):
-        _ = ring.vkeys
-
-
-def statement():
-    former, key = Ed25519Signer(BASE, b"\1" * 32), Ed25519Signer(BASE, b"\2" * 32)
-    return succession.declare("log", former, key, now=NOW), former, key
-
-
-def test_a_statement_that_one_of_the_two_has_not_signed_is_refused():
-    """Neither the old key alone nor the new one can make a succession."""
-    note, former, key = statement()
-    text = succession.read(note).text()
-    for signers in ((former,), (key,)):
-        with pytest.raises(NoteInvalid):
-            succession.read(sign_note(text, *signers))
-    with pytest.raises(NoteInvalid):
-        succession.read(note.replace(str(NOW), str(NOW + 1)))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda text: text.replace("\nlog\n", "\ntoken\n"),
-        lambda text: text.replace(f"\n{NOW}\n", "\nlater\n"),
-        lambda text: text.replace(f"\n{NOW}\n", f"\n0{NOW}\n"),
-        lambda text: text + "more\n",
-        lambda text: text.replace("+", "-"),
-        lambda text: text.replace(f"{BASE}/succession", "other.example/succession"),
-    ],
-)
-def test_a_statement_has_one_form(change):
-    """Whatever is signed under both but is not a statement of ours leads nowhere."""
-    note, former, key = statement()
-    with pytest.raises(NoteInvalid, match="not a statement"):
-        succession.read(sign_note(change(succession.read(note).text()), former, key))
-
-
-def test_a_key_cannot_take_over_under_another_name():
-    """A name is for ever."""
-    former, key = Ed25519Signer(BASE, b"\1" * 32), Ed25519Signer("other.example", b"\2" * 32)
-    with pytest.raises(NoteInvalid, match="not a statement"):
-        succession.read(succession.declare("log", former, key, now=NOW))
-
-
-def test_a_statement_is_no_checkpoint():
-    """Its second line is a word, where a checkpoint has its size."""
-    note, former, _ = statement()
-    with pytest.raises(NoteInvalid, match="not a checkpoint"):
-        open_checkpoint(note, former.vkey)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": [1]}', '{"keys": [{"use": "log"}]}'])
-def test_a_damaged_list_of_keys_is_refused(text):
-    """A file from elsewhere is read strictly."""
-    with pytest.raises(NoteInvalid, match="not a list of keys"):
-        succession.from_json(text)
-
-
-# --- killed at every step
-
-
-class Dies:
-    """Kills this process at the n-th file operation on keys, or just before or after a transaction."""
-
-    def __init__(self, at, folder):
-        self.at, self.count, self.folder = at, 0, str(folder)
-
-    def step(self):
-        self.count += 1
-        if self.count == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def __call__(self, event, arguments):
-        if event in {"open", "os.rename", "os.remove", "os.link"} and str(arguments[0]).startswith(self.folder):
-            self.step()
-
-
-class Stepped:
-    """A store that counts before and after each transaction."""
-
-    def __init__(self, store, dies):
-        self.read, self.remote, self._store, self._dies = store.read, store.remote, store, dies
-
-    async def write(self, work):
-        return await self._counted(self._store.write, work)
-
-    async def each(self, work):
-        return await self._counted(self._store.each, work)
-
-    async def _counted(self, run, work):
-        self._dies.step()
-        done = await run(work)
-        self._dies.step()
-        return done
-
-
-async def whole_rotation(url, folder, dies):
-    """Rotate, publish, retire; a run that finds a part done goes on from there."""
-    async with open_database(url) as database:
-        journal = Journal(Stepped(database, dies), gate=stamp, origin=BASE, clock=lambda: NOW)
-        await journal.start()
-        ring = Ring(folder, "log", load_key)
-        store, state = Stepped(database, dies), SignerState(folder.parent / "signer")
-        publisher = Publisher(store, ring, state=state, origin=BASE)
-        if not ring.next_file.exists() and not list(folder.glob("log.*.vkey")):
-            await rotation.rotate(journal, store, ring, create=create_key, now=NOW)
-        await journal.append(linked())
-        await publisher.publish_once(NOW)
-        if ring.next_file.exists():
-            await rotation.retire(journal, store, ring, now=NOW)
-        await journal.close()
-
-
-def killed_at(at, url, folder):
-    """Run it in a process that dies at this step; tells whether it lived to the end."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            dies = Dies(at, folder)
-            sys.addaudithook(dies)
-            asyncio.run(whole_rotation(url, folder, dies))
-            status = 0
-        except BaseException:  # noqa: BLE001  told by the parent
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return not os.WIFSIGNALED(status)
-
-
-def test_killed_at_any_step_of_a_rotation_there_are_valid_keys_and_an_honest_journal(database_url, tmp_path):
-    """Signal 9 at step 1, 2, 3…: whoever looks finds a key that signs; running it again completes it, once."""
-    folder = tmp_path / "keys"
-    folder.mkdir(mode=0o700)
-    former = create_key(folder / "log.key", BASE).vkey
-
-    async def tables():
-        async with open_database(database_url) as database:
-            await database.write(metadata.create_all)
-
-    async def look():
-        ring = Ring(folder, "log", load_key)
-        async with open_database(database_url) as database:
-            query = sa.select(audit_entry.c.leaf).order_by(audit_entry.c.index)
-            leaves = [loads(leaf) for leaf in await database.read(lambda c: list(c.execute(query).scalars()))]
-            keys = await database.read(lambda c: rotation.published_keys(c, {"log": ring.vkeys}))
-        for path in folder.glob("*.key"):
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        rotated = [entry["key"] for entry in leaves if entry["type"] == "key.rotated"]
-        assert {succession.raw(key.vkey) for key in ring.signing} <= {succession.raw(former), *rotated}
-        believed = succession.follow([former], [key.succession for key in keys if key.succession])
-        assert {key.vkey for key in ring.signing} <= set(believed)
-        return [sum(entry["type"] == kind for entry in leaves) for kind in ("key.rotated", "key.retired")], ring
-
-    asyncio.run(tables())
-    at = 1
-    while not killed_at(at, database_url, folder):
-        counts, _ = asyncio.run(look())
-        assert max(counts) <= 1
-        at += 1
-    counts, ring = asyncio.run(look())
-    assert counts == [1, 1]
-    assert len(ring.signing) == 1
-    assert ring.vkeys[1:] == (former,)
-    assert at > 8
-    assert {path.name for path in folder.iterdir() if not path.name.startswith(("tmp", "."))} == {
-        "log.key",
-        ring.former_file(former).name,
-        "rotation.lock",
-    }
