@@ -1,21 +1,28 @@
 """A partner's site and a person, without pages: what the browser carries, by hand."""
 
+import contextlib
 import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from connectors import sandbox
+from consent.states import By
 from gateway.oauth.authorization import open_request
 from gateway.oauth.client import make_assertion, make_proof, new_key
 from gateway.oauth.client_authentication import ASSERTION_TYPE
 from gateway.partners import register
 from gateway.person_present import begin, finish
-from tests.bed import Bed
+from tests.bed import Bed, served
+from tests.bed import bed as whole
+from tests.factories import crowd, unused
 
 BACK = "https://site.ml-brume.example/retour?from=passerelle"
 OTHER = "https://siae-brume.example/retour"
@@ -107,3 +114,52 @@ class Site:
         }
         sent = {name: value for name, value in (form | changes).items() if value is not ...}
         return await self.bed.http.post("/oauth/token", data=sent, headers=proof)
+
+
+SIZE = 150
+
+
+@contextlib.asynccontextmanager
+async def whole_bed(home: Path, url: str) -> AsyncIterator[Bed]:
+    """A gateway in front of a crowd, with the sites of two partners."""
+    people = crowd({"lucas-perrin": SIZE})
+    async with (
+        served(sandbox.build(people=people)) as sandbox_url,
+        whole(home, database_url=url, sandbox_url=sandbox_url, people=people) as opened,
+    ):
+        await Site(opened).register(BACK)
+        await Site(opened, partner="siae-brume").register(OTHER)
+        await opened.partner("caf-brume")
+        opened.unused = unused("lucas-perrin", SIZE)
+        yield opened
+
+
+async def somebody(bed: Bed) -> Any:
+    """A person whom another partner than the site's has linked."""
+    return await bed.subject("caf-brume", await bed.link(await bed.token("caf-brume"), next(bed.unused)))
+
+
+@dataclass
+class Given:
+    """A person said yes to two of the fields, and the browser is back with a code."""
+
+    site: Site
+    subject: Any
+    flow: str
+    authorisation: str
+    answer: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        return self.answer["code"]
+
+
+async def give(site: Site) -> Given:
+    subject, flow = await somebody(site.bed), await site.opened()
+    shown = await site.shown(subject, flow)
+    services = site.bed.services
+    await services.authorisations.give(
+        shown, subject=subject, fields=frozenset({"rsa.beneficiary", "c2s.beneficiary"}),
+        by=By(kind="subject", channel="page", method="sign_in"), now=services.clock(),
+    )  # fmt: skip
+    return Given(site, subject, flow, shown, await site.back(flow))

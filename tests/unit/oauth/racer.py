@@ -21,7 +21,7 @@ from gateway.oauth.revocation import RevokedTokens
 from gateway.oauth.routes import routes
 from gateway.oauth.server import AuthorizationServer
 from tests.registrations import generate
-from tests.unit.oauth.conftest import actor_of, journal_of
+from tests.unit.oauth.world import actor_of, journal_of
 
 ISSUER = "https://passerelle.example.org"
 ASSERTIONS = 60

@@ -12,7 +12,7 @@ from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.errors import FAULT_TEXTS, REFUSALS, TOKEN_REFUSALS
 from gateway.oauth.gate import TokenGate
 from gateway.oauth.revocation import token_name
-from tests.unit.oauth.conftest import actor_of
+from tests.unit.oauth.world import actor_of
 
 
 async def test_a_token_is_written_down_before_it_leaves(world_on_each_engine):

@@ -12,8 +12,7 @@ from connectors import sandbox
 from gateway.oauth.models import flow
 from tests.bed import bed, served
 from tests.unit.oauth.code_racer import AT_ONCE, VERIFIER
-from tests.unit.oauth.conftest import give
-from tests.unit.oauth.presence import BACK, DETAILS, Site
+from tests.unit.oauth.presence import BACK, DETAILS, Site, give
 
 ROOT = Path(__file__).parents[4]
 CODES = 12

@@ -10,8 +10,8 @@ from gateway.oauth.client import make_proof, new_key
 from gateway.oauth.errors import FlowUnknown
 from gateway.oauth.flows import CODE_MS
 from gateway.oauth.jwks import of_public_key, thumbprint
-from tests.unit.oauth.conftest import read, somebody
-from tests.unit.oauth.presence import BACK, DETAILS, OTHER, Site
+from tests.unit.oauth.forging import read
+from tests.unit.oauth.presence import BACK, DETAILS, OTHER, Site, somebody
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,7 +12,7 @@ from gateway.oauth import models, revocation
 from gateway.oauth.challenges import BearerInvalid
 from gateway.oauth.ledger import Ledger
 from gateway.oauth.revocation import RevokedTokens, TokenRef, end_of_partner, token_name
-from tests.unit.oauth.conftest import actor_of, journal_of
+from tests.unit.oauth.world import actor_of, journal_of
 
 HINTS = [..., "access_token", "refresh_token", "anything else"]
 

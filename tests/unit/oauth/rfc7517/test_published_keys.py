@@ -21,7 +21,7 @@ from gateway.oauth.partners import Partners, new_partner, register
 from gateway.oauth.published_keys import LIFE_MS, PAUSE_MS, KeysUnavailable, PublishedKeys
 from tests.receivers import Got, Receiver, answer, receiving
 from tests.unit.gateway.signals.test_addresses import certificate
-from tests.unit.oauth.conftest import NOW, World
+from tests.unit.oauth.world import NOW, World
 
 URI = "https://partner.example/jwks"
 STALE_MS = 4 * 3_600_000

@@ -9,7 +9,7 @@ from gateway.oauth.client import ClientKey, new_key
 from gateway.oauth.partners import new_partner, register
 from gateway.oauth.revocation import token_name
 from tests.registrations import change_status
-from tests.unit.oauth.conftest import actor_of
+from tests.unit.oauth.world import actor_of
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 MAY = {"may_act": {"sub": "siae-brume"}}

@@ -9,7 +9,7 @@ from gateway.oauth.client import ClientKey
 from gateway.oauth.errors import OAuthMisconfigured
 from gateway.oauth.identity_issuers import IdentityIssuers, read_issuers
 from gateway.oauth.published_keys import KeysUnavailable, PublishedKeys
-from tests.unit.oauth.conftest import b64
+from tests.unit.oauth.forging import b64
 
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256

@@ -103,7 +103,7 @@ async def test_the_token_and_its_answer_say_what_was_given(given):
         "type": KIND, "authorisation": given.authorisation, "purpose": "support.youth",
         "fields": ["c2s.beneficiary", "rsa.beneficiary"],
     }  # fmt: skip
-    from tests.unit.oauth.conftest import read
+    from tests.unit.oauth.forging import read
 
     _, claims = read(answer["access_token"])
     assert claims["authorization_details"] == [said]

@@ -22,7 +22,7 @@ from gateway.oauth.server import AuthorizationServer
 from gateway.oauth.tokens import issue
 from gateway.oauth.verification import Verifier
 from gateway.services import wall_clock
-from tests.unit.oauth.conftest import actor_of, journal_of
+from tests.unit.oauth.world import actor_of, journal_of
 
 ISSUER = "https://passerelle.example.org"
 PROOFS = 40

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.oauth.challenges import LevelInsufficient
 from gateway.oauth.verification import Verifier
-from tests.unit.oauth.conftest import ISSUER
+from tests.unit.oauth.world import ISSUER
 
 METADATA = "https://passerelle.example.org/.well-known/oauth-protected-resource"
 LONGEST = 300
