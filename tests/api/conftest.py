@@ -23,6 +23,7 @@ PARTNERS = {
     "outil-commun": professional("referent"),
 }
 JSON = {"Content-Type": "application/json"}
+YOUTH = "support.youth"
 
 
 class World:

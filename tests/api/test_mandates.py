@@ -10,8 +10,8 @@ from audit import receipts
 from consent import models
 from consent.reminders import AFTER_MS
 from gateway.oauth.tokens import Professional
-from tests.api.conftest import World, check_problem
-from tests.api.test_answers import FIELDS, ML, MOBILE, OTHER, SCAN, YOUTH, asked, colleague, counter, messages, note
+from tests.api.asking import FIELDS, ML, MOBILE, OTHER, SCAN, asked, colleague, counter, messages, note
+from tests.api.conftest import YOUTH, World, check_problem
 from tests.bed import LISE, PERSON_HERSELF, professional
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

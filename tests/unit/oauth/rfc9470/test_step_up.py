@@ -1,6 +1,6 @@
 """RFC 9470: an API that wants a stronger, or more recent, sign-in of the person behind the token says so.
 
-A level is the catalogue's affair: `tests/api/test_exchanges.py` asks for data with a weak one.
+A level is the catalogue's affair: `tests/api/test_what_leaves.py` asks for data with a weak one.
 """
 
 import pytest
