@@ -85,3 +85,13 @@ async def life(tmp_path: Path, database_url: str) -> AsyncIterator[Life]:
         bed(tmp_path, database_url=database_url, sandbox_url=address) as opened,
     ):
         yield Life(bed=opened)
+
+
+@pytest.fixture
+async def full(life: Life) -> Life:
+    """Somebody with everything: three bases, accesses, a refusal, a request that waits."""
+    for partner in ("ml-brume", "dept-brume", "caf-brume"):
+        await life.shares(partner)
+        await life.asks(partner, *(["registration.status"] if partner == "caf-brume" else ["rsa", "household"]))
+    await life.asks("ml-brume", "aah.beneficiary")
+    return life

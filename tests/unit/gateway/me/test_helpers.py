@@ -15,9 +15,9 @@ from tests.web.reading import problems, read
 
 from .conftest import ORIENTATION, YOUTH, Life
 from .test_asking import visitor
-from .test_pages import AGENT, TAG, Visit, database_url, full, titles, visit
+from .visits import AGENT, TAG, Visit, database_url, titles, visit
 
-__all__ = ["database_url", "full"]
+__all__ = ["database_url"]
 
 WORDS = "Mon ex-mari travaille là."
 PERSONAL = "Votre mandat ne va pas jusqu&#39;à cette page."

@@ -9,7 +9,7 @@ from consent.actions import actions
 from gateway.web.words import spaced
 
 from .conftest import Life
-from .test_pages import visit
+from .visits import visit
 
 PAGES = {
     "ml-brume": ("/me/authorisations/{}",),
