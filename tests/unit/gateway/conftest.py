@@ -1,13 +1,15 @@
-"""The command line in this very process: same entry point, exit code, both streams."""
+"""The command line in this very process (same entry point, exit code, both streams), and an institution to oversee."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from connectors import sandbox
+from tests.bed import Bed, bed, professional, served
+from tests.unit.gateway.oversight import FIELDS
 
 Passerelle = Callable[..., tuple[int, str, str]]
 
@@ -41,3 +43,26 @@ def passerelle(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
         return status, told.out, told.err
 
     return run
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[Bed]:
+    """An institution that was given two persons' data, three times; the journal is followed."""
+    async with (
+        served(sandbox.build()) as address,
+        bed(tmp_path, database_url=database_url, sandbox_url=address) as found,
+    ):
+        services = found.services
+        await services.activations.first(services.catalogue, now=services.clock())
+        await found.partner("siae-brume")
+        await found.partner("ml-brume")
+        token = await found.token("siae-brume", professional=professional("conseiller"))
+        for person in ("lucas-perrin", "ines-marchetti"):
+            pseudonym = await found.link(token, person)
+            await found.authorise(token, "siae-brume", pseudonym, "iae.eligibility")
+            for _ in range(2 if person == "lucas-perrin" else 1):
+                answer = await found.exchange(token, pseudonym, "iae.eligibility", FIELDS)
+                assert answer.status_code == 200, answer.text
+        await services.publisher.round(services.clock())
+        await services.console.projector.catch_up()
+        yield found

@@ -19,9 +19,7 @@ from gateway.web.me.lines import Line
 from gateway.web.me.reports import open_reports, report
 from policies.catalogue import load
 from tests.bed import Bed, professional
-from tests.unit.gateway.test_oversight_pages import browser, dpo, entries, gateway
-
-__all__ = ["gateway"]
+from tests.unit.gateway.oversight import browser, dpo, entries
 
 TODAY = 20_600
 RELEASED = Kind(type="exchange.released", org="ml-brume", purpose="support.youth", sources=("caf-brume",))
