@@ -1,8 +1,9 @@
 """Carries planned transitions out: read and plan, one journal entry, and in its transaction the rows it proves.
 
 1 read and plan (`moves.py`, `measures.py`); 2 append one entry; 3 under the journal's lock, in the same transaction,
-if nothing moved, write the new state and tell whoever must hear of it. When something moved, plan again on what is
-there now: the plan then says why it is no longer allowed, and nothing was appended.
+if nothing moved and the mandate it is done under was not ended, write the new state and tell whoever must hear of it.
+When something moved, plan again on what is there now: the plan then says why it is no longer allowed, and nothing was
+appended.
 """
 
 import secrets
@@ -18,9 +19,10 @@ from sqlalchemy import Connection
 from audit.canonical import Json
 from audit.journal import Appended, Draft, Journal
 from audit.store import Store
-from consent.errors import ConsentError, Contended, EpochChanged, SubjectErased
+from consent.errors import ConsentError, Contended, EpochChanged, MandateRefused, SubjectErased
 from consent.guards import ChangeGuard, SubjectRef
 from consent.models import authorisation as table
+from consent.models import mandate
 from consent.models import subject as people
 from consent.planning import Move, Standing
 from consent.states import NONE, By, Record, Request, read_record, write_record
@@ -118,7 +120,7 @@ class Carrier:
                 time=now,
                 subject=ref,
                 guard=ChangeGuard(epoch=found.epoch, bump=move.bump),
-                change=self._change(found, look, move, before=before, after=after, told=told, record=record),
+                change=self._change(found, look, move, by, before=before, after=after, told=told, record=record),
             )
             try:
                 appended = await self._journal.append(draft)  # 2
@@ -142,6 +144,7 @@ class Carrier:
         found: Standing,
         look: "Look",
         move: Move,
+        by: By,
         *,
         before: Record,
         after: Record,
@@ -154,6 +157,8 @@ class Carrier:
         def change(connection: Connection, index: int) -> None:
             if _read(connection, after.subject, look).records != found.records:
                 raise _Moved("another transition came first")
+            if by.representative is not None and _ended(connection, by.representative.id):
+                raise MandateRefused("no mandate for this act")
             for gone, state in move.gone:
                 left = {"slot": None, "state": state, "changed_at": after.changed_at, "entry": index}
                 connection.execute(_UPDATE, {"which": gone.id, **left})
@@ -225,7 +230,7 @@ def moved(before: Record, move: Move, *, by: By, now: int) -> Record:
 
 
 def _acts(by: By) -> dict[str, Json]:
-    mandate = by.representative
+    held = by.representative
     return {
         "by": by.kind,
         "channel": by.channel,
@@ -233,8 +238,8 @@ def _acts(by: By) -> dict[str, Json]:
         "witness": by.witness,
         "evidence": by.evidence,
         "confirmed": by.confirmed,
-        "mandate": None if mandate is None else mandate.id,
-        "capacity": None if mandate is None else mandate.capacity,
+        "mandate": None if held is None else held.id,
+        "capacity": None if held is None else held.capacity,
     }
 
 
@@ -312,6 +317,12 @@ def _read(connection: Connection, subject: SubjectId, look: Look) -> Standing:
         raise SubjectErased("no such person any more")
     uses: Mapping[str, Any] = orjson.loads(rows[0]["_uses"])
     return Standing(rows[0]["_epoch"], tuple(read_record(row, uses) for row in rows if row["id"] is not None))
+
+
+def _ended(connection: Connection, id_: str) -> bool:
+    """Whether somebody ended the mandate since it was looked at: what is given now would not end with it."""
+    query = sa.select(mandate.c.id).where(mandate.c.id == id_, mandate.c.ended_at.is_not(None))
+    return connection.execute(query).first() is not None
 
 
 def _new_id(now: int) -> str:
