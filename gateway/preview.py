@@ -36,6 +36,7 @@ from gateway.services import Services
 from policies.decision import Actor, Decision, Facts, decide
 from policies.facts import Authorisation
 from policies.minimisation import minimise
+from policies.reasons import Reason
 
 _STRONGEST = "high"
 _GIVEN = {"consent": "given", "public_task": "active", "legal_obligation": "active"}
@@ -100,16 +101,20 @@ async def preview(
     await services.journal.append(Draft(type="person.previewed", members=members, time=now, subject=person.ref))  # d
     sirets = {source: services.catalogue.parties[source].siret for source in decision.sources}
     fetched = await fetch(services, decision, person, actor=_LOOK, sirets=sirets)  # e
+    helped = by.representative is not None
+    if helped and fetched:
+        rules = services.catalogue.tables[record.recipient, record.purpose].rules
+        fetched = dict(answer.unrevealing(decision, fetched, rules))
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
     codes = coding(services.keys.codes, record.recipient)
     minimised = minimise(decision, records, services.catalogue, pseudonymise=codes)  # f
-    hidden = {verdict.field: verdict.reason.value for verdict in decision.verdicts if not verdict.permit}
-    hidden |= {name: reason.value for name, reason in minimised.withheld.items()}
+    reasons = {verdict.field: verdict.reason for verdict in decision.verdicts if not verdict.permit}
+    hidden = _told({**reasons, **minimised.withheld}, helped=helped)
     sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}
     datasets = tuple(
         Seen(
             dataset=name,
-            source=sources.get(name),
+            source=None if helped and state == "withheld" else sources.get(name),
             state=state,
             rows=tuple(minimised.values.get(name, ())) if state == "released" else (),
             hidden=_of(name, hidden),
@@ -117,21 +122,28 @@ async def preview(
         )
         for name, state in answer.states(decision, fetched, minimised).items()
     )
-    return Preview(datasets=datasets, stopped=_stopped(services, record, person, now=now))
+    return Preview(datasets=datasets, stopped=_stopped(services, record, person, helped=helped, now=now))
+
+
+def _told(reasons: Mapping[str, Reason], *, helped: bool) -> dict[str, str]:
+    """The true reasons; under a mandate as a recipient hears them: one of them may tell the person's situation."""
+    return {name: reason.public if helped else reason.value for name, reason in reasons.items()}
 
 
 def _of(dataset: str, said: Mapping[str, str]) -> dict[str, str]:
     return {name: what for name, what in sorted(said.items()) if name.partition(".")[0] == dataset}
 
 
-def _stopped(services: Services, record: Record, person: Snapshot, *, now: int) -> Mapping[str, str] | None:
+def _stopped(
+    services: Services, record: Record, person: Snapshot, *, helped: bool, now: int
+) -> Mapping[str, str] | None:
     """Per field, why it would not leave any more: decided, not asserted. None where the law leaves no way to stop."""
     state = _STOPPED.get(record.basis)
     if state is None:
         return None
     held = replace(_supposed(record, record.fields or record.requested, None, now=now), state=state)
     decision = _widest(services, record, person, held, now=now)
-    return {verdict.field: verdict.reason.value for verdict in decision.verdicts if not verdict.permit}
+    return _told({each.field: each.reason for each in decision.verdicts if not each.permit}, helped=helped)
 
 
 async def _person(services: Services, record: Record) -> Snapshot:

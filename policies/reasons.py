@@ -225,3 +225,11 @@ _YOURS = {
     Reason.NEED_UNMET: ("Votre situation ne le permet pas.", "Your situation does not allow it."),
 }
 """Reasons that speak of the person, told to them: French, then English."""
+
+
+def public_of(code: str) -> str:
+    """The same of a reason written as text; one that is not known any more is not told."""
+    return Reason(code).public if code in _CODES else WITHHELD
+
+
+_CODES = frozenset(each.value for each in Reason)

@@ -5,7 +5,7 @@ told in plain ones. Times in ms; months are those of Paris.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.web.me.lines import Access, Line, Person
 from gateway.web.me.looking import whys
 from gateway.web.me.phrases import Said, field_said, party_said, purpose_said
 from policies.catalogue import Catalogue
+from policies.reasons import WITHHELD, public_of
 
 PAGE = 20
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -73,8 +74,9 @@ class Month:
     until: int
 
 
-def row(catalogue: Catalogue, access: Access) -> Row:
-    """One access in words."""
+def row(catalogue: Catalogue, access: Access, *, helped: bool = False) -> Row:
+    """One access in words; `helped`: for who reads under a mandate."""
+    access = _outward(access) if helped else access
     names = access.fields or tuple(sorted(access.hidden))
     datasets = sorted({name.partition(".")[0] for name in names})
     known = catalogue.vocabulary.datasets
@@ -96,6 +98,16 @@ def row(catalogue: Catalogue, access: Access) -> Row:
         who=_who(entry),
         authorisation=access.authorisation,
     )
+
+
+def _outward(access: Access) -> Access:
+    """The same without what would tell the person's situation: kept for it, and not given by a source, look alike."""
+    public = {name: public_of(code) for name, code in access.hidden.items()}
+    known = {name: code for name, code in public.items() if code != WITHHELD}
+    if access.outcome == "seen":
+        return access if len(known) == len(public) else replace(access, hidden=public, sources=())
+    outcome = "refused" if known and len(known) == len(public) and access.outcome == "refused" else "nothing"
+    return replace(access, hidden=known, outcome=outcome, sources=())
 
 
 def told(catalogue: Catalogue, line: Line) -> Told:

@@ -47,7 +47,7 @@ async def get_history(request: Request, visitor: Visitor) -> Response:
         since=month.since if month else None, until=month.until if month else None,
     )  # fmt: skip
     found = await accesses(services, subject, size=history.PAGE, before=before, wanted=wanted)
-    rows = [history.row(services.catalogue, each) for each in found.accesses]
+    rows = [history.row(services.catalogue, each, helped=visitor.mandate is not None) for each in found.accesses]
     reported = frozenset[int]()
     if visitor.mandate is None:
         reported = await reports.reported_among(services, subject, [each.index for each in rows])

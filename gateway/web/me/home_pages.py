@@ -23,7 +23,7 @@ async def get_home(request: Request, visitor: Visitor) -> Response:
     found = await standing(services, subject, purposes=visitor.purposes, now=now)
     person = await person_of(services, subject)
     seen = await accesses(services, subject, size=_LAST, wanted=Wanted(purposes=visitor.purposes))
-    rows = [row(services.catalogue, each) for each in seen.accesses]
+    rows = [row(services.catalogue, each, helped=visitor.mandate is not None) for each in seen.accesses]
     pending = found.waiting[0] if found.waiting else None
     return render(
         request,

@@ -38,7 +38,7 @@ async def get_detail(request: Request, visitor: Visitor) -> Response:
     found = await detail(services, record, now=now)
     wanted = Wanted(authorisation=record.id, since=record.requested_at)
     seen = await accesses(services, record.subject, size=_UNDER, wanted=wanted)
-    rows = [row(services.catalogue, each) for each in seen.accesses]
+    rows = [row(services.catalogue, each, helped=visitor.mandate is not None) for each in seen.accesses]
     done = request.query_params.get("done", "")
     more = seen.before is not None
     return render(request, "me/detail.html", found=found, it=found.sharing, rows=rows, more=more, done=done)
