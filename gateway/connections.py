@@ -4,6 +4,10 @@
     body     complete within 10 s of its head; a late one is answered 408 (RFC 9110 §15.5.9), whatever the address
     answer   taken within 30 s, where it is more than fits the socket's buffers
     number   below the limit of open files; over it, those that keep us waiting go, the longest first
+    size     64 KiB that complete neither a head, nor a piece of a body, nor a request; then 400 (RFC 9110 §5.4)
+
+What follows a body (trailers) is no header: proxies do not look at it. After a request to speak another protocol
+nothing more is read: the parser takes its body for that protocol's, and would take it for requests.
 
 One look a second at all connections and no timer for any: a request costs three readings of the clock. Refuses to close
 one that waits for us. A TLS handshake that never ends is not counted here: the event loop ends it after a minute.
@@ -25,6 +29,7 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 30
+MOST_BYTES = 1 << 16  # a token, a proof of possession and a certificate of 16 KiB each fit
 
 _EVERY = 1.0
 _FLUSH_SECONDS = 5.0
@@ -38,6 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     due = _NEVER
     _refused = False
+    _undelivered = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
         """One more; room is made for it."""
@@ -50,14 +56,35 @@ class BoundedProtocol(HttpToolsProtocol):
                 each.connections.discard(each)
                 each.transport.abort()
 
+    def data_received(self, data: bytes) -> None:
+        """Some more; what completes nothing is kept in memory, and only so much of it."""
+        self._undelivered += len(data)
+        super().data_received(data)
+        if self._undelivered > MOST_BYTES and not self.transport.is_closing():
+            self.send_400_response("More than a request holds.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what comes after the body of the same request is none (RFC 9110 §6.5.1)."""
+        if self.cycle is None or self.cycle.scope is not self.scope:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """A request begins: its body is due."""
         super().on_headers_complete()
+        self._undelivered = 0
         self.due = self.loop.time() + BODY_SECONDS
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of it."""
+        super().on_body(body)
+        self._undelivered = 0
 
     def on_message_complete(self) -> None:
         """The whole request is here."""
         super().on_message_complete()
+        self._undelivered = 0
         self.due = _NEVER if not self.cycle.response_complete else self.loop.time() + KEEP_ALIVE_SECONDS
 
     def on_response_complete(self) -> None:
@@ -77,8 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def close_overdue(self) -> None:
         """What was due has not come."""
-        if self.pipeline:  # of a request whose turn has not come: on_response_complete starts its time
-            return
+        if self.pipeline and not (self.flow.write_paused or self.transport.is_closing()):
+            return  # of a request whose turn has not come: on_response_complete starts its time
         if self.transport.is_closing() or self._refused:  # what was written before had its time
             self.transport.abort()
             return

@@ -126,7 +126,6 @@ async def _serve(
         proxy_headers=False,
         server_header=False,
         date_header=True,
-        h11_max_incomplete_event_size=16_384,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=15,
     )
