@@ -161,8 +161,10 @@ def _years(path: Path) -> list[Path]:
     """The years of a copy in their order: those before lie inside the one that is written to."""
     if not path.is_dir():
         raise NothingToVerify(f"{path} is not a directory")
-    found = [each for each in sorted(path.iterdir()) if (each / "checkpoint").is_file()]
-    found += [path] if (path / "checkpoint").is_file() else []
+    try:
+        found = [each for each in (*sorted(path.iterdir()), path) if (each / "checkpoint").is_file()]
+    except OSError:
+        raise NothingToVerify(f"{path} cannot be read") from None
     if not found:
         raise NothingToVerify(f"{path} holds no log")
     removed = dropwhile(lambda each: not (each / "tile").exists(), found[:-1])  # whole years: of them heads are left
@@ -207,4 +209,6 @@ def _follow(directory: Directory, checkpoint: Checkpoint, follower: Follower, *,
                 follower.events[""] += 1
     except AuditError as error:
         return f"entry {tree.size - 1}: {error}"
+    except OSError:
+        return "a part of it cannot be read"
     return "" if tree.root() == checkpoint.root else "the entries are not those its checkpoint names"

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verify.add_argument("--tsa-roots", type=Path, help="PEM certificates of time-stamping authorities")
     person = commands.add_parser("person", help="the list of all entries about one person")
     person.add_argument("file", type=Path, metavar="FILE")
-    person.add_argument("--log", type=Path, help="a copy of the log, in which numbers that lack are looked up")
+    person.add_argument("--log", type=Path, help="a copy of the log, to compare the list with")
     person.add_argument("--value", action="append", default=[], help="dataset.field=JSON, as it was shown; repeat")
     for each in (verify, person):
         each.add_argument("--vkey", action="append", type=Path, default=[], help="file of public keys; repeat for more")

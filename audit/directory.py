@@ -73,8 +73,11 @@ class Directory:
     def leaves(self, size: int, start: int) -> Iterator[tuple[int, bytes]]:
         """Give the entries from a whole tile on, each with its index."""
         for first in range(start, size, WIDTH):
-            width = min(WIDTH, size - first)
-            yield from enumerate(unpack((self.path / tile_path(None, first // WIDTH, width)).read_bytes()), first)
+            name = tile_path(None, first // WIDTH, width := min(WIDTH, size - first))
+            file = self.path / name
+            if not file.is_file() or not _fits(file, False, width):
+                raise NoteInvalid(f"{name} is no bundle of entries")
+            yield from enumerate(unpack(file.read_bytes()), first)
 
     def missing_or_stray(self, size: int, pruned: int) -> str:
         """Tell the first file that should be there and is not, or should not and is."""

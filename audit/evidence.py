@@ -290,8 +290,11 @@ def _holds(file: Path, data: bytes) -> bool:
 
 
 def _proved(file: Path, note: str, trust: Trust) -> bool:
+    beside = file.with_suffix(".tlog-proof")
+    if not (file.is_file() and beside.is_file()):
+        return False
     try:
-        proof, leaf = proofs.parse(read_text(file.with_suffix(".tlog-proof"))), read_text(file).encode()
+        proof, leaf = proofs.parse(read_text(beside)), read_text(file).encode()
         proofs.verify(proof, leaf_hash(leaf), *trust.keys(_origin(note)))
     except (AuditError, OSError):
         return False

@@ -8,9 +8,11 @@
 5. tags         the name in each entry is the person's own, for that number
 6. numbers      every number up to the last is there, once, in the log's order; numbers that lack at the beginning are
                 told as not checked where this log announces that it pruned what may have held them, else they fail;
-                so they do when an entry of a copy of the log, given beside, is one of them
+                so they do when an entry of a copy of the log, given beside, is one of them, or the next one's though
+                the list's checkpoint covers it
 7. seals        what was sealed beside each entry opens under the person's key
 8. values       a value the person was shown is the one that left (when one is given)
+9. log beside   the copy of the log had the checkpoints of this list (when one is given)
 
 A removed entry leaves a number out, a foreign one has no tag of this person, two that were swapped break the order.
 Refuses to say that nothing came after: entries newer than the list are seen by asking for a newer list. Standard
@@ -32,7 +34,7 @@ from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, spli
 from audit.errors import AuditError, ProofInvalid
 from audit.keys import parse_vkey
 from audit.merkle import leaf_hash, verify_inclusion
-from audit.person_copy import look_up
+from audit.person_copy import compare, look_up
 from audit.person_key import PersonKey
 from audit.report import Report, report
 from audit.succession import from_json
@@ -40,7 +42,7 @@ from audit.trust import Trust
 from audit.years import base_of
 
 FORMAT = "passerelle-person-proof/1"
-CHECKS = ("file", "checkpoints", "witnesses", "entries", "tags", "numbers", "seals", "values")
+CHECKS = ("file", "checkpoints", "witnesses", "entries", "tags", "numbers", "seals", "values", "log beside")
 _MAX_BYTES = 1 << 28
 
 Found = dict[str, tuple[bool | None, str]]
@@ -101,7 +103,7 @@ def read_proof(text: str) -> PersonProof:
 def verify_person(
     path: Path, trust: Trust, values: Mapping[str, Json] | None = None, *, copy: Path | None = None
 ) -> Report:
-    """Run every check; never raises for what the file holds. Numbers that lack are looked up in a copy, when given."""
+    """Run every check; never raises for what the file holds. A copy of the log is compared with it, when given."""
     found: Found = {}
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -115,13 +117,15 @@ def verify_person(
     heads = _checkpoints(proof, trust if given else None, found)
     if heads is None:
         return report(path.name, CHECKS, found, key_given=given)
+    found["log beside"] = compare(copy, heads)
     found["entries"] = _entries(proof, heads)
     told: list[dict[str, Any]] = []
     if found["entries"][0]:
         found["tags"] = _tags(proof)
         found["numbers"] = _numbers(proof, heads)
-        if copy is not None and found["numbers"][0] is None:
-            found["numbers"] = look_up(copy, proof.key, proof.lines[0].number or 0)
+        if copy is not None and found["numbers"][0] is not False:
+            first = (proof.lines[0].number or 0) if proof.lines else 0
+            found["numbers"] = look_up(copy, proof.key, heads, first=first, count=proof.count)
         opened, found["seals"] = _seals(proof)
         if values:
             found["values"] = _values(proof, opened, values)

@@ -99,7 +99,8 @@ def _verify(receipt: Mapping[str, Any], vkeys: Sequence[Vkey]) -> dict[str, Any]
     if not named:
         raise ReceiptInvalid("the receipt is of another log")
     signed = open_checkpoint(receipt["note"], *named)
-    if (signed.size, _text(signed.root)) != (receipt["tree_size"], receipt["root_hash"]):  # 3
+    told = (receipt["tree_size"], receipt["root_hash"])
+    if type(receipt["tree_size"]) is not int or (signed.size, _text(signed.root)) != told:  # 3
         raise ReceiptInvalid("the note is about another tree")
     leaf = receipt["entry"].encode()
     entry = loads(leaf)  # 4

@@ -103,7 +103,10 @@ def verify_directory(
         f"{checkpoint.origin}, {checkpoint.size} entries"
         + ("" if given else "; the key is the directory's own: compare it with one you hold"),
     )
-    _verify(one, processes, {} if announced is None else announced)
+    try:
+        _verify(one, processes, {} if announced is None else announced)
+    except OSError:
+        one.found["files"] = (False, "a part of it cannot be read")
     about = f"{checkpoint.origin}, {checkpoint.size} entries"
     return report(
         about, CHECKS, one.found, key_given=given, origin=checkpoint.origin, size=checkpoint.size,

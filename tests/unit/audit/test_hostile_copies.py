@@ -1,0 +1,139 @@
+"""Copies and lists made to mislead: a list cut short or of another log beside a copy, files that are none."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from audit import merkle
+from audit.authorisations_check import check_authorisations
+from audit.checkpoint import Checkpoint, sign_note
+from audit.command import main
+from audit.errors import NothingToVerify
+from audit.merkle import leaf_hash
+from audit.person import verify_person
+from audit.trust import Trust
+from tests.unit.audit.conftest import BASE, ORIGIN
+from tests.unit.audit.test_command import Given, receipt
+from tests.unit.audit.test_evidence import an_extract
+from tests.unit.audit.test_person import KEY
+from tests.unit.audit.test_person_copy import copy, list_of  # noqa: F401  a fixture
+from tests.unit.audit.test_verify import SIGNER, entry, leaves_of, put, write
+
+TRUST = Trust((SIGNER.vkey.named(BASE),))
+
+
+@pytest.fixture
+def given(tmp_path, capsys):
+    return Given(tmp_path, capsys)
+
+
+def changed(file, **members):
+    put(file, json.dumps(json.loads(file.read_text()) | members).encode())
+    return file
+
+
+def told(report):
+    return {check.name: (check.ok, check.detail) for check in report.checks}
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_list_cut_short_is_found_in_a_copy_of_the_log(copy, kept):  # noqa: F811
+    """Its last entries are under the checkpoint it shows: nothing newer than the list, but left out of it."""
+    file = list_of(copy, 0)
+    lines = json.loads(file.read_text())["entries"][:kept]
+    changed(file, entries=lines, count=kept, announced=[])
+    assert verify_person(file, TRUST).ok
+    report = verify_person(file, TRUST, copy=copy)
+    assert report.failed() == ["numbers"]
+    assert told(report)["numbers"][1] == f"number {kept} is missing, and not pruned: entry {300 + kept} of {ORIGIN}"
+
+
+def test_entries_newer_than_the_list_are_not_missing_in_it(copy):  # noqa: F811
+    """The copy goes on after the checkpoint of the list."""
+    file = list_of(copy, 0)
+    leaves = [leaf.encode() for leaf in json.loads((copy.parent / "leaves").read_text())]
+    write(copy, [*leaves, *leaves_of([entry("later.type", subject=KEY.tag(6))])])
+    (copy / "tile/entries/000").unlink()
+    found = told(verify_person(file, TRUST, copy=copy))
+    assert found["numbers"] == (True, "0 to 5, and no more in the copy up to its checkpoint")
+    assert found["log beside"] == (True, "the log given had this head")
+
+
+def test_a_list_of_another_log_than_the_copy_is_told(copy):  # noqa: F811
+    """Both are signed with the log's key and whole in themselves; one log does not have both."""
+    file = list_of(copy, 0)
+    leaves = [leaf.encode() for leaf in json.loads((copy.parent / "leaves").read_text())]
+    other = [*leaves[:300], *leaves_of([entry("later.type") for _ in leaves[300:]])]
+    write(copy, other)
+    assert verify_person(file, TRUST).ok
+    assert verify_person(file, TRUST, copy=copy).failed() == ["log beside"]
+    assert told(verify_person(file, TRUST))["log beside"] == (None, "no copy of its log was given")
+
+
+def test_a_list_of_more_than_the_copy_holds_is_told(copy):  # noqa: F811
+    """Rolled back, or old."""
+    file = list_of(copy, 0)
+    leaves = [leaf.encode() for leaf in json.loads((copy.parent / "leaves").read_text())]
+    write(copy, leaves[:306])
+    note = sign_note(Checkpoint(ORIGIN, 306, merkle.root(map(leaf_hash, leaves[:306]))).text(), SIGNER)
+    put(copy / "checkpoint", note.encode())
+    assert "log beside" in verify_person(file, TRUST, copy=copy).failed()
+
+
+@pytest.mark.parametrize("size", [606.0, True])
+def test_a_receipt_whose_size_is_no_whole_number(given, size):
+    """It equals the one that was signed, and is none."""
+    file = given.file("receipt.json", json.dumps(receipt(given, 400) | {"tree_size": size}))
+    assert given.failed(file, "--vkey", given.vkey) == ["receipt"]
+    assert given.failed(given.log, file, "--vkey", given.vkey) == ["receipt"]
+
+
+@pytest.mark.parametrize("name", ["5.json", "5.tlog-proof"])
+def test_a_pipe_in_an_extract_is_not_waited_for(given, name):
+    """Nor a device without an end."""
+    out = an_extract(given)
+    put(out / "entries/5.json", given.leaves[5])
+    put(out / "entries/5.tlog-proof", given.proof(5).encode())
+    (out / f"entries/{name}").unlink()
+    os.mkfifo(out / f"entries/{name}")
+    assert given.failed(out, "--vkey", given.vkey) == ["entries"]
+
+
+def test_a_pipe_in_a_copy_is_not_waited_for_where_numbers_or_stops_are_looked_up(copy):  # noqa: F811
+    """The bundle is there by its name alone."""
+    file = list_of(copy, 3)
+    [bundle] = (copy / "tile/entries").glob("001.p/*")
+    bundle.unlink()
+    os.mkfifo(bundle)
+    assert verify_person(file, TRUST, copy=copy).failed() == ["numbers"]
+    os.mkfifo(copy / "tile/entries/000")
+    assert check_authorisations(copy).failed() == ["copy"]
+    assert verify_person(file, TRUST, copy=copy / "nothing").failed() == ["numbers", "log beside"]
+
+
+def test_a_copy_of_which_a_part_may_not_be_read_is_not_intact(given, monkeypatch):
+    """Whoever packed it can make that so; the rest is told all the same."""
+    read = Path.read_bytes
+
+    def refuse(path):
+        if "entries" in path.parts and path.name != "checkpoint":
+            raise PermissionError
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert given.failed(given.log, "--vkey", given.vkey) == ["files"]
+    assert check_authorisations(given.log).failed() == ["copy"]
+
+
+def test_a_folder_that_may_not_be_read_holds_no_stops(given, monkeypatch):
+    """Two, and a sentence."""
+
+    def refuse(_):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(NothingToVerify):
+        check_authorisations(given.log)
+    assert main(["check-authorisations", str(given.log)]) == 2
