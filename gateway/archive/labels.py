@@ -102,12 +102,30 @@ CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "TELEPHONE": ("par téléphone", "by telephone"),
         "VISIO": ("en vidéo", "by video"),
     },
+    "ft_appointments.reason": {
+        "ACC": ("premier rendez-vous d'accompagnement", "first support appointment"),
+        "ORI": ("orientation", "choosing your path"),
+        "AUT": ("autre", "other"),
+    },
+    "orientation.body": {
+        "FT": ("France Travail", "France Travail"),
+        "CD": ("le Département", "the Département"),
+        "ML": ("la mission locale", "the mission locale"),
+        "CE": ("Cap emploi", "Cap emploi"),
+    },
     "orientation.status": {"PRECONISE": ("proposé", "proposed"), "DECIDE": ("décidé", "decided")},
     "orientation.state": {
         "BROUILLON": ("pas encore prêt", "not ready yet"),
         "EN_ATTENTE": ("en attente", "waiting"),
         "OUVERT": ("en cours", "under way"),
         "CLOTURE": ("terminé", "over"),
+    },
+    "diagnosis.finding": {
+        "BESOIN": ("c'est un besoin", "it is a need"),
+        "POINT_FORT": ("c'est un point fort", "it is a strength"),
+        "OUI": ("oui", "yes"),
+        "NON": ("non", "no"),
+        "CLOTUREE": ("c'est terminé", "it is over"),
     },
     "rdv.status": {
         "unknown": ("pas encore noté", "not noted yet"),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from gateway.archive import words
 from gateway.archive.blocks import Block, Card, Heading, Items, Story, Text
 from gateway.archive.labels import KINDS, said
-from gateway.archive.told import Teller, period
+from gateway.archive.told import Teller, identifier, period
 
 _PARIS = ZoneInfo("Europe/Paris")
 _FEW = 6
@@ -170,7 +170,7 @@ class _Writer:
             (self._which(entry["type"]), self._briefly(each["fields"])),
             (self.say("D'où ça vient", "Where it comes from"), ", ".join(sources)),
             (self.say("Ce qui n'est pas parti", "What did not leave"), self._withheld(each["withheld"])),
-            (self.say("Pourquoi", "Why"), self.teller.reason(entry["reason"], self.lang) if "reason" in entry else ""),
+            (self.say("Pourquoi", "Why"), self._why(entry)),
             (self.say("Par quel droit", "By what right"), said(words.BASES, each["basis"] or "", self.lang)),
             (
                 self.say("Prévenus", "Told"),
@@ -187,6 +187,9 @@ class _Writer:
         ]
         title = f"{self.say('N°', 'No.')} {each['number']} · {moment(each['at'], self.lang)}"
         return Card(title, each["sentence"][self.lang], _told(facts), _told(more))
+
+    def _why(self, entry: Mapping[str, Any]) -> str:
+        return self.teller.reason(entry["reason"], self.lang, of=entry["type"]) if "reason" in entry else ""
 
     def _which(self, type_: str) -> str:
         if type_ == "exchange.released":
@@ -251,10 +254,7 @@ class _Writer:
         value = each["value"]
         if value is None:
             return self.say("deux valeurs différentes, non utilisé", "two different values, not used")
-        if isinstance(value, Mapping):
-            parts = [" ".join(part) if isinstance(part, list) else str(part) for part in value.values() if part]
-            return ", ".join(parts)
-        return str(value)
+        return identifier(each["kind"], str(value), self.lang)
 
     def _retention(self) -> Sequence[Block]:
         kept = self.content["retention"]

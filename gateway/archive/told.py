@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway.archive import words
@@ -13,6 +14,8 @@ from policies.reasons import Reason
 
 LANGS = ("fr", "en")
 _IN_A_LINE = 3
+_FRANCE = "99100"  # as the INSEE writes it
+_SEXES = {"F": ("femme", "woman"), "M": ("homme", "man")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,11 @@ class Teller:
         }
         return template.format(**parts)
 
-    def reason(self, code: str, lang: str) -> str:
-        """Why, as a sentence."""
-        if code in words.REASONS:
-            return words.REASONS[code][lang == "en"]
+    def reason(self, code: str, lang: str, *, of: str = "") -> str:
+        """Why, as a sentence; `of` is the type of the entry it stands in."""
+        told = {**words.REASONS, **words.REASONS_OF.get(of, {})}
+        if code in told:
+            return told[code][lang == "en"]
         known = {each.value: each for each in Reason}.get(code)
         return code if known is None else known.sentence_to_person(lang)
 
@@ -89,6 +93,38 @@ def who(entry: Mapping[str, Any], lang: str) -> str | None:
         name = actor.removeprefix("batch:")
         return f"un ordinateur, sans personne ({name})" if lang == "fr" else f"a computer, nobody there ({name})"
     return "une personne qui y travaille" if lang == "fr" else "somebody who works there"
+
+
+def identifier(kind: str, value: str, lang: str) -> str:
+    """A number as it is written; a civil identity in words, without what nobody knows."""
+    if kind != "pivot":
+        return value
+    try:
+        pivot = json.loads(value)
+    except ValueError:
+        return value
+    said_of = partial(_part_of, pivot, lang)
+    parts = [
+        pivot["family_name"],
+        said_of("usual_name", ("nom d'usage", "name used")),
+        " ".join(pivot["given_names"]),
+        said(_SEXES, pivot["sex"], lang),
+        said_of("birth_date", ("date de naissance", "date of birth")),
+        said_of("birth_place", ("code de la commune de naissance", "code of the town of birth")),
+        said_of("birth_country", ("pays de naissance", "country of birth")),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _part_of(pivot: Mapping[str, Any], lang: str, name: str, label: tuple[str, str]) -> str:
+    value = pivot.get(name)
+    if not value:
+        return ""
+    if name == "birth_date":
+        value = "/".join(part for part in reversed(value.split("-")) if part != "00")
+    elif name == "birth_country":
+        value = "France" if value == _FRANCE else f"code {value}"
+    return f"{label[0]} : {value}" if lang == "fr" else f"{label[1]}: {value}"
 
 
 def period(text: str, lang: str) -> str:

@@ -225,6 +225,41 @@ REASONS: Mapping[str, Words] = {
     "request_refused": ("la demande a été refusée", "the request was refused"),
 }
 
+REASONS_OF: Mapping[str, Mapping[str, Words]] = {
+    "authorisation.paused": {
+        "incident": ("un problème est examiné", "a problem is being examined"),
+        "complaint": ("une plainte est examinée", "a complaint is being examined"),
+        "inquiry": ("un contrôle est en cours", "a check is under way"),
+        "accuracy_disputed": ("une information semble fausse", "some information seems wrong"),
+    },
+    "authorisation.invalidated": {
+        "purpose_retired": ("ce pour quoi il servait n'existe plus", "what it was for is no more"),
+        "exchange_retired": ("ce partage n'existe plus", "this sharing is no more"),
+        "notice_withdrawn": ("le texte que vous aviez lu a été retiré", "the text you had read was taken back"),
+        "notice_defective": ("le texte que vous aviez lu avait un défaut", "the text you had read had a fault"),
+        "capacity_lost": ("qui l'a donné ne peut plus agir pour vous", "who gave it may no longer act for you"),
+        "majority_reached": ("vous avez maintenant 18 ans", "you are now 18"),
+    },
+    "exchange.undelivered": {
+        "sources_unavailable": ("les organismes n'ont pas répondu", "the organisations did not answer"),
+        "nothing_supplied": ("les organismes n'avaient rien à donner", "the organisations had nothing to give"),
+        "epoch_changed": ("vos choix ont changé entre-temps", "your choices changed meanwhile"),
+    },
+    "access.reported": {
+        "unknown_organisation": ("vous ne connaissez pas cet organisme", "you do not know this organisation"),
+        "unknown_purpose": ("vous ne comprenez pas la raison", "you do not understand what for"),
+        "not_asked": ("vous n'avez rien demandé", "you did not ask for anything"),
+        "too_much": ("trop d'informations", "too much information"),
+        "other": ("autre raison", "another reason"),
+    },
+    "session.closed": {
+        "signed_out": ("on a appuyé sur « Se déconnecter »", "“Sign out” was pressed"),
+        "ended": ("la connexion a été coupée", "the connection was cut"),
+        "replaced": ("une autre connexion l'a remplacée", "another sign-in replaced it"),
+    },
+}
+"""Those of one type of entry: the same code means something else in another."""
+
 FLAGS: Mapping[str, Words] = {
     "restriction": ("tout est arrêté", "everything is stopped"),
     "protected_address": ("votre adresse est protégée", "your address is protected"),

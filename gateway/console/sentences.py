@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.archive.words import naming
 from gateway.console.kinds import OWN, Kind
-from gateway.console.reasons import REASONS
+from gateway.console.reasons import reason_of
 from policies.catalogue import Catalogue
 from policies.reasons import Reason
 
@@ -144,6 +144,24 @@ FILTERS: Mapping[str, Words] = {
     "person": ("personne", "person"),
 }
 
+DATASETS: Mapping[str, Words] = {
+    "aah": ("AAH", "AAH disability benefit"),
+    "c2s": ("complémentaire santé solidaire", "C2S health cover"),
+    "contact": ("coordonnées", "contact details"),
+    "diagnosis": ("diagnostic", "diagnosis"),
+    "ft_appointments": ("rendez-vous à France Travail", "France Travail appointments"),
+    "household": ("foyer et adresse", "household and address"),
+    "identity": ("état civil", "civil identity"),
+    "job_seeker": ("demandeur d'emploi", "job seeker"),
+    "orientation": ("orientation", "path towards work"),
+    "prime_activite": ("prime d'activité", "in-work benefit"),
+    "quotient_familial": ("quotient familial", "family quotient"),
+    "rdv": ("rendez-vous avec le Département", "appointments with the Département"),
+    "registration": ("inscription à France Travail", "registration at France Travail"),
+    "rqth": ("travailleur handicapé (RQTH)", "disabled worker (RQTH)"),
+    "rsa": ("RSA", "RSA benefit"),
+}
+
 BY: Mapping[str, Words] = {
     "pseudonym": ("par un pseudonyme", "by a pseudonym"),
     "reference": ("par un numéro de dossier", "by a file number"),
@@ -172,14 +190,22 @@ class Names:
     def purpose(self, name: str) -> str:
         """What a purpose is for, and its name."""
         known = self._catalogue.purposes.get(name)
-        service = known.service if known else None
-        return f"{service[self._lang].rstrip('.')} ({name})" if service else name
+        words = (known.service or known.sentence) if known else None
+        return f"{words[self._lang].rstrip('.')} ({name})" if words else name
 
-    def reason(self, code: str) -> str:
-        """Why, in a sentence, and its code."""
-        if code in _KNOWN:
+    def dataset(self, name: str) -> str:
+        """What a dataset holds, and its name."""
+        if name in DATASETS:
+            return f"{self.said(DATASETS[name])} ({name})"
+        known = self._catalogue.vocabulary.datasets.get(name)
+        return f"{known.sentence[self._lang].rstrip('.')} ({name})" if known else name
+
+    def reason(self, code: str, *, of: str = "") -> str:
+        """Why, in a sentence, and its code; `of` is the type of the entry it stands in."""
+        words = reason_of(of, code)
+        if code in _KNOWN and (words is None or not of):
             return f"{Reason(code).sentence(self._lang)} ({code})"
-        return f"{self.said(REASONS[code])} ({code})" if code in REASONS else code
+        return f"{self.said(words)} ({code})" if words else code
 
     def event(self, kind: str) -> str:
         """A type of entry, for a list of types."""
@@ -207,7 +233,7 @@ class Names:
             sources = ", ".join(map(self.org, kind.sources))
             parts.append(self.said((f"auprès de {sources}", f"held by {sources}")))
         if kind.datasets:
-            parts.append(self.said(("sur : ", "about: ")) + ", ".join(kind.datasets))
+            parts.append(self.said(("sur : ", "about: ")) + ", ".join(map(self.dataset, kind.datasets)))
         if kind.purpose:
             parts.append(self.said(("pour : ", "for: ")) + self.purpose(kind.purpose))
         if verdict := self.verdict(kind):

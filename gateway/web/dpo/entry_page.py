@@ -41,7 +41,7 @@ async def get_entry(request: Request, visitor: Visitor) -> Response:
         members=shown(entry.content),
         rules=await _rules(services, scope_of(visitor), entry),
         catalogue=_catalogue(services, entry.content),
-        reasons=[names.reason(code) for code in kind.reasons],
+        reasons=[names.reason(code, of=kind.type) for code in kind.reasons],
         linked=await _linked(services, scope_of(visitor), entry, names),
         opened=await sealed.present(services.store, entry),
         leaf=base64.b64encode(entry.leaf_hash).decode() if entry.leaf_hash else "",

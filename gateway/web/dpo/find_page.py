@@ -14,7 +14,7 @@ from gateway.console.filters import Filter, Words, read
 from gateway.console.kinds import Scope, date_of, day_of
 from gateway.console.persons import WAYS, Sought
 from gateway.console.search import PAGE, Row
-from gateway.console.sentences import Names
+from gateway.console.sentences import VERDICTS, Names
 from gateway.services import Services
 from gateway.web.dpo.page import note_view, scope_of, show
 from gateway.web.dpo.words import actor_said, bars, names_of, options
@@ -164,7 +164,10 @@ async def shown(services: Services, rows: Any, names: Names) -> list[Shown]:
 
 def chosen(wanted: Filter, names: Names) -> dict[str, str]:
     """What is filtered by, in words."""
-    said = {"org": names.org, "type": names.event, "purpose": names.purpose, "reason": names.reason}
+    said = {"org": names.org, "type": names.event, "purpose": names.purpose, "reason": names.reason} | {
+        "dataset": names.dataset,
+        "decision": lambda decision: names.said(VERDICTS[decision]),
+    }
     told = {name: said.get(name, str)(getattr(wanted, name)) for name in wanted.classes}
     return told | ({"actor": actor_said(wanted.actor, names)} if wanted.actor else {})
 
@@ -179,10 +182,10 @@ def _line(row: Row, entry: Any, names: Names) -> Shown:
         org=kind.org,
         actor=actor if isinstance(actor, str) else "",
         did=names.sentence(kind),
-        datasets=", ".join(kind.datasets),
+        datasets=", ".join(map(names.dataset, kind.datasets)),
         why=names.purpose(kind.purpose) if kind.purpose else "",
         verdict=names.verdict(kind),
-        reasons=", ".join(kind.reasons),
+        reasons=" ".join(names.reason(code, of=kind.type) for code in kind.reasons),
         state=entry.state if entry else "altered",
     )
 

@@ -182,6 +182,7 @@ async def _shown(request: Request, visitor: Visitor, found: Case, *, refused: st
         reasons=reasons,
         extensions=[(code, words.REASONS[code]) for code in sorted(EXTENSIONS)],
         source=telling.party(services.catalogue, source) if source else None,
+        telling=telling,
         words=words,
         written=written,
         titles=TITLES,

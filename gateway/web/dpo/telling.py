@@ -1,9 +1,11 @@
 """Codes of the catalogue and the journal as a DPO reads them: French, English. What has no words is shown as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from gateway.archive.labels import FIELDS
 from policies.catalogue import Catalogue
 from policies.change import Change, Effect
+from policies.reasons import Reason
 
 Words = tuple[str, str]
 
@@ -28,6 +30,23 @@ RETENTION_FROM: Mapping[str, Words] = {
     "receipt": ("à compter de la réception", "from receipt"),
     "last_contact": ("à compter du dernier contact", "from the last contact"),
     "end_of_support": ("à compter de la fin du suivi", "from the end of support"),
+}
+SPECIAL: Mapping[str, Words] = {"health": ("santé", "health")}
+AGENTS: Mapping[str, Words] = {
+    "accueil": ("accueil", "reception"),
+    "conseiller": ("conseiller", "adviser"),
+    "instructeur": ("instructeur", "case officer"),
+    "orienteur": ("orienteur", "guidance officer"),
+    "referent": ("référent", "lead professional"),
+}
+ASSURANCES: Mapping[str, Words] = {
+    "low": ("connexion simple", "simple sign-in"),
+    "substantial": ("connexion de niveau substantiel", "sign-in of substantial level"),
+    "high": ("connexion de niveau élevé", "sign-in of high level"),
+}
+OPERATIONS: Mapping[str, Words] = {
+    "consult": ("consulter", "consult"),
+    "import": ("importer", "import"),
 }
 _UNITS: Mapping[str, Words] = {"D": ("jours", "days"), "M": ("mois", "months"), "Y": ("ans", "years")}
 _WINDOWS: Mapping[str, Words] = {"day": ("jour", "day"), "month": ("mois", "month"), "year": ("an", "year")}
@@ -95,6 +114,29 @@ def party(catalogue: Catalogue, name: str) -> Words:
     """An institution's name, its id when the catalogue does not know it any more."""
     known = catalogue.parties.get(name)
     return (name, name) if known is None else (str(known.name["fr"]), str(known.name["en"]))
+
+
+def field(name: str) -> Words:
+    """What a field is, as the person reads it; its id when it is not known any more."""
+    return FIELDS.get(name, (name, name))
+
+
+def purpose(catalogue: Catalogue, name: str) -> Words:
+    """What a purpose is for, its id when the catalogue does not know it any more."""
+    known = catalogue.purposes.get(name)
+    return (name, name) if known is None else (str(known.sentence["fr"]), str(known.sentence["en"]))
+
+
+def reason(code: str) -> Words:
+    """Why a field did not leave."""
+    known = Reason._value2member_map_.get(code)
+    return (known.sentence("fr"), known.sentence("en")) if isinstance(known, Reason) else (code, code)
+
+
+def each_of(words: Mapping[str, Words], codes: Iterable[str]) -> Words:
+    """Several codes in words, one after the other."""
+    told = [words.get(code, (code, code)) for code in codes]
+    return ", ".join(fr for fr, _ in told), ", ".join(en for _, en in told)
 
 
 def change(one: Change) -> dict[str, object]:

@@ -42,7 +42,7 @@ def options(words: Words, scope: Scope, names: Names) -> dict[str, list[Option]]
         "org": [(org, names.org(org)) for org in words.org],
         "type": [(kind, names.event(kind)) for kind in words.type],
         "purpose": [(purpose, names.purpose(purpose)) for purpose in words.purpose],
-        "dataset": [(dataset, dataset) for dataset in words.dataset],
+        "dataset": [(dataset, names.dataset(dataset)) for dataset in words.dataset],
         "reason": [(reason, names.reason(reason)) for reason in words.reason],
         "actor": [(job, job) for job in words.jobs] if scope.organisation is None else [],
     }

@@ -5,7 +5,7 @@ Refuses a value two partners declare differently (one of them may be somebody el
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.archive import pdf, words
 from gateway.archive.content import collect
 from gateway.archive.labels import KINDS
 from gateway.archive.story import tell
-from gateway.archive.told import Teller
+from gateway.archive.told import Teller, identifier
 from gateway.services import Services
 from gateway.web.me import table
 from gateway.web.me.phrases import Said, party_said
@@ -25,10 +25,10 @@ from policies.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
-    """One number by which the person is found; `value` is None when partners differ."""
+    """One number by which the person is found, in French and English; `value` is None when partners differ."""
 
     kind: tuple[str, str]
-    value: str | None = field(repr=False)
+    value: tuple[str, str] | None = field(repr=False)
     by: tuple[Said, ...]
     since: int
 
@@ -62,7 +62,7 @@ async def holdings(services: Services, subject: SubjectId) -> Holdings:
         identifiers=tuple(
             Identifier(
                 kind=KINDS.get(each.kind, (each.kind, each.kind)),
-                value=_text(each.value),
+                value=None if each.value is None else _told(each.kind, str(each.value)),
                 by=tuple(party_said(services.catalogue, org) for org in each.by),
                 since=each.since,
             )
@@ -110,9 +110,5 @@ async def _content(services: Services, subject: SubjectId, *, reader: Mapping[st
     return content
 
 
-def _text(value: Any) -> str | None:
-    """An identifier as it is written; a civil identity joins its parts."""
-    if isinstance(value, Mapping):
-        parts: Sequence[Any] = [each for each in value.values() if each]
-        return ", ".join(" ".join(map(str, each)) if isinstance(each, list) else str(each) for each in parts)
-    return None if value is None else str(value)
+def _told(kind: str, value: str) -> tuple[str, str]:
+    return identifier(kind, value, "fr"), identifier(kind, value, "en")

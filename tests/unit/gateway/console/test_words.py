@@ -45,7 +45,7 @@ def test_an_exchange_is_told_in_one_sentence(lang: str) -> None:
         datasets=("c2s", "rsa"),
     )
     told = names.full(kind)
-    for part in ("Mission locale", "c2s, rsa", "support.youth", {"fr": "transmis", "en": "released"}[lang]):
+    for part in ("Mission locale", "(c2s), RSA", "(rsa)", "support.youth", {"fr": "transmis", "en": "released"}[lang]):
         assert part.lower() in told.lower()
     assert names.sentence(Kind(type="newer.kind")) == "newer.kind"
     assert names.reason("nobody_knows") == "nobody_knows"

@@ -198,7 +198,8 @@ def test_a_code_of_a_source_is_shown_in_words(field: str, code: str, fr: str, en
 def test_every_code_of_the_sandbox_has_words() -> None:
     """Rule: the states of appointments that a source may give are all in the tables, in both languages."""
     schema = yaml.safe_load((Path(sandbox.__file__).parent / "person.schema.yaml").read_text("utf-8"))
-    lists = {frozenset(each) for each in _enums(schema)}
+    untold = {"IND", "NON_EXPLORE", "NON_ABORDEE"}  # its meaning is not published, or the connector drops it
+    lists = {frozenset(each) - untold for each in _enums(schema)}
     assert {frozenset(CODES[name]) for name in CODES} <= lists
     assert all(fr and en and fr != code for codes in CODES.values() for code, (fr, en) in codes.items())
 
