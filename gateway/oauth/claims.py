@@ -35,6 +35,8 @@ def check_dates(claims: Claims, *, now_seconds: int, longest: int) -> int:
         raise JwtRefused(Fault.TOO_LONG)
     if any(date > now_seconds + CLOCK_SKEW_SECONDS for date in dates.values()):
         raise JwtRefused(Fault.FUTURE)
+    if dates.get("auth_time", 0) < 0:  # the one that goes on into a token, which holds no number without end
+        raise JwtRefused(Fault.DATES)
     return exp
 
 

@@ -74,6 +74,7 @@ CLAIMS = {
     "no azp": ({"azp": ...}, "authorized_party"),
     "no exp": ({"exp": ...}, "dates"),
     "auth_time as text": ({"auth_time": "0"}, "dates"),
+    "auth_time before there was time": ({"auth_time": -(2**70)}, "dates"),
     "no jti": ({"jti": ...}, "token_id"),
     "no sub": ({"sub": ...}, "professional"),
     "empty sub": ({"sub": ""}, "professional"),
