@@ -131,7 +131,9 @@ def _verify(one: _Verification, processes: int, announced: Announced) -> None:
     replay = Replay(one.checkpoint.origin, start=pruned, heads=one.heads)
     _tree(one, replay, processes)  # 3, 4, 5
     _rules(one, replay)  # 6 to 14
-    for entry in (entry for _, entry in replay.kept if entry["type"] == "log.pruned"):
+    base = years.base_of(one.checkpoint.origin)
+    prunings = (entry for _, entry in replay.kept if entry["type"] == "log.pruned")
+    for entry in (each for each in prunings if years.base_of(each["origin"]) == base):  # a stranger announces nothing
         minimum, whole = announced.get(entry["origin"], (0, False))
         announced[entry["origin"]] = (max(entry["minimum"], minimum), whole or entry.get("whole", False))
     if pruned > announced.get(one.checkpoint.origin, (0, False))[0]:  # C2SP tlog-tiles, pruning: announced, or missing

@@ -11,6 +11,8 @@ from audit.authorisations_check import check_authorisations
 from audit.checkpoint import Checkpoint, sign_note
 from audit.command import main
 from audit.errors import NothingToVerify
+from audit.evidence import verify_paths
+from audit.keys import Ed25519Signer
 from audit.merkle import leaf_hash
 from audit.person import verify_person
 from audit.trust import Trust
@@ -19,7 +21,7 @@ from tests.unit.audit.test_command import Given, receipt
 from tests.unit.audit.test_evidence import an_extract
 from tests.unit.audit.test_person import KEY
 from tests.unit.audit.test_person_copy import copy, list_of  # noqa: F401  a fixture
-from tests.unit.audit.test_verify import SIGNER, entry, leaves_of, put, write
+from tests.unit.audit.test_verify import SIGNER, entry, exchanges, leaves_of, put, write
 
 TRUST = Trust((SIGNER.vkey.named(BASE),))
 
@@ -137,3 +139,14 @@ def test_a_folder_that_may_not_be_read_holds_no_stops(given, monkeypatch):
     with pytest.raises(NothingToVerify):
         check_authorisations(given.log)
     assert main(["check-authorisations", str(given.log)]) == 2
+
+
+def test_a_stranger_announces_no_pruning(tmp_path):
+    """A log of another name beside says what it likes of this one: the cut stands in this log's years, or nowhere."""
+    stranger = Ed25519Signer("other.example/2027", b"\4" * 32)
+    said = entry("log.pruned", origin=ORIGIN, minimum=256, months=12)
+    write(tmp_path / "x", leaves_of([entry("log.created", origin=stranger.name), said]), stranger, stranger.name)
+    write(tmp_path / "a", leaves_of(exchanges(300)))
+    (tmp_path / "a/tile/entries/000").unlink()
+    reports = verify_paths([tmp_path / "a", tmp_path / "x"], Trust((SIGNER.vkey, stranger.vkey)))
+    assert [report.failed() for report in reports] == [["files"], []]
