@@ -12,7 +12,6 @@ Refuses to leave a hole: nothing is removed behind an entry that stays.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -52,18 +51,6 @@ class Cut:
     def entries(self) -> int:
         """Count the entries that go."""
         return min(self.minimum, self.shard.size) - min(self.shard.minimum, self.shard.size)
-
-
-def months_before(now: int, months: int) -> int:
-    """Give the time so many calendar months ago."""
-    then = datetime.fromtimestamp(now / 1000, UTC)
-    year, month = divmod(then.year * 12 + then.month - 1 - months, 12)
-    for day in range(then.day, 0, -1):
-        try:
-            return int(then.replace(year=year, month=month + 1, day=day).timestamp() * 1000)
-        except ValueError:  # the month is shorter
-            continue
-    raise AssertionError  # pragma: no cover  every month has a first day
 
 
 def plan(connection: Connection, *, before: int, quorum: bool, whole: Collection[str] = ()) -> list[Cut]:

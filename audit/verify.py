@@ -1,7 +1,8 @@
 """Checks an exported log offline, with the standard library and `cryptography` alone.
 
  1. checkpoint       `checkpoint` is a note signed by a key of the log, of the log's origin
- 2. files            every tile and bundle of that size is there, whole, and nothing else is under `tile/`
+ 2. files            every tile and bundle of that size is there, whole, and nothing else is under `tile/`; what was
+                     pruned was announced, and no outsider's date shows that it was younger than announced
  3. entries          every entry hashes to its place in the lowest tiles
  4. tiles            every tile above holds the roots of the tiles below
  5. root             the head of the tree is the signed one
@@ -24,7 +25,7 @@ Refuses to trust the directory for keys or policy: what was not given from outsi
 single directory cannot show is told in docs/explanation/journal.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,11 +33,13 @@ from functools import partial
 from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from audit import merkle, succession, timestamps, years
 from audit.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, split_note
 from audit.directory import Directory, split
 from audit.errors import AuditError, NoteInvalid, TimestampUnchecked
+from audit.events import MAX_SKEW_MS
 from audit.keys import Vkey, parse_vkey
 from audit.layout import WIDTH, tile_path, unpack
 from audit.merkle import CompactRange
@@ -49,8 +52,9 @@ CHECKS = ("checkpoint", "files", "entries", "tiles", "root", *RULES, "saved head
 
 _WORTH_PROCESSES = 20_000
 _Found = dict[str, tuple[bool | None, str]]
-Announced = dict[str, tuple[int, bool]]
-"""By origin: the minimum that its removals announce, and whether it was removed whole."""
+_MOST_MONTHS = 1_200
+Announced = dict[str, list[Mapping[str, Any]]]
+"""By origin: the entries that announce its removals."""
 
 
 @dataclass(slots=True)
@@ -116,7 +120,8 @@ def verify_directory(
 
 def _verify(one: _Verification, processes: int, announced: Announced) -> None:
     size = one.checkpoint.size
-    if announced.get(one.checkpoint.origin, (0, False))[1] and not (one.directory.path / "tile").exists():
+    cuts = announced.setdefault(one.checkpoint.origin, [])
+    if any(cut.get("whole") for cut in cuts) and not (one.directory.path / "tile").exists():
         one.tell("files", "this log was removed whole, as a later one announces: its head alone is left", ok=None)
         _quorum(one)
         return
@@ -134,15 +139,27 @@ def _verify(one: _Verification, processes: int, announced: Announced) -> None:
     base = years.base_of(one.checkpoint.origin)
     prunings = (entry for _, entry in replay.kept if entry["type"] == "log.pruned")
     for entry in (each for each in prunings if years.base_of(each["origin"]) == base):  # a stranger announces nothing
-        minimum, whole = announced.get(entry["origin"], (0, False))
-        announced[entry["origin"]] = (max(entry["minimum"], minimum), whole or entry.get("whole", False))
-    if pruned > announced.get(one.checkpoint.origin, (0, False))[0]:  # C2SP tlog-tiles, pruning: announced, or missing
+        announced.setdefault(entry["origin"], []).append(entry)
+    _not_too_early(one, cuts)
+    if pruned > max((cut["minimum"] for cut in cuts), default=0):  # C2SP tlog-tiles, pruning: announced, or missing
         one.fail(
             "files",
             f"the first {min(pruned, size)} entries are missing, and no log here announces that they were pruned",
         )
     _previous(one, replay)  # 18
     _rotations(one, replay)  # 19
+
+
+def _not_too_early(one: _Verification, cuts: Sequence[Mapping[str, Any]]) -> None:
+    """What came after a head that outsiders dated is younger than it, and cannot have been as old as was announced."""
+    for cut in cuts:
+        before = years.months_before(cut["time"], cut["months"]) if cut["months"] <= _MOST_MONTHS else 0
+        for head in one.heads:
+            if head.after > before + MAX_SKEW_MS and head.size < min(cut["minimum"], one.checkpoint.size):
+                one.fail(
+                    "files",
+                    f"entries from {head.size} on were pruned before the {cut['months']} months announced",
+                )
 
 
 def _saved_heads(one: _Verification) -> None:

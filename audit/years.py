@@ -20,6 +20,18 @@ def year(now: int) -> int:
     return datetime.fromtimestamp(now / 1000, UTC).year
 
 
+def months_before(now: int, months: int) -> int:
+    """Give the time so many calendar months ago."""
+    then = datetime.fromtimestamp(now / 1000, UTC)
+    year, month = divmod(then.year * 12 + then.month - 1 - months, 12)
+    for day in range(then.day, 0, -1):
+        try:
+            return int(then.replace(year=year, month=month + 1, day=day).timestamp() * 1000)
+        except ValueError:  # the month is shorter
+            continue
+    raise AssertionError  # pragma: no cover  every month has a first day
+
+
 def origin_of(base: str, now: int) -> str:
     """Name the shard of a time."""
     return f"{base}/{year(now)}"

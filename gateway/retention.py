@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from audit import shards
 from audit.errors import NotPublished
-from audit.retention import months_before, plan, prune, pruned_before, sweep
+from audit.retention import plan, prune, pruned_before, sweep
 from audit.store import Store
 from audit.tiles import newest_checkpoint
+from audit.years import months_before
 from gateway.database import open_database
 from gateway.services import open_services
 from gateway.settings import Settings

@@ -71,7 +71,7 @@ def check(der: bytes, *, expected: tuple[str, ...], now: int) -> None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = {f"subject_dn:{certificate.subject.rfc4514_string()}", f"sha256:{thumbprint(der)}"} | _dns(certificate)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
+    except (ValueError, TypeError, x509.InvalidVersion, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
         raise CertificateRefused("form") from None
     if names.isdisjoint(expected):
         raise CertificateRefused("unknown")

@@ -175,3 +175,28 @@ def test_dates_of_an_authority_are_checked_under_the_roots_one_holds(tmp_path, t
     assert kept.verify(roots=roots).failed() == ["timestamps"]
     (tmp_path / "timestamps/4.tsr").rename(tmp_path / "timestamps/9.tsr")
     assert kept.verify(roots=roots).failed() == ["timestamps"]
+
+
+@pytest.mark.parametrize(("days", "held"), [(364, False), (366, True)])
+def test_entries_pruned_before_the_months_announced_are_told(tmp_path, days, held):
+    """What came after a head that a witness dated is younger than it; the announcement says how old it had to be."""
+    kept = Kept(tmp_path, [NOW])
+    entries = [dict(one) | {"time": NOW - days * 24 * HOUR} for one in exchanges(200)]
+    kept.write([*entries, entry("log.pruned", origin=ORIGIN, minimum=256, months=12) | {"time": NOW + 10 * HOUR}])
+    kept.keep(255, NOW - days * 24 * HOUR)
+    (kept.out / tile_path(None, 0)).unlink()
+    report = kept.verify()
+    assert report.failed() == ([] if held else ["files"])
+    if not held:
+        assert report.checks[1].detail == "entries from 255 on were pruned before the 12 months announced"
+    kept.keep(256, NOW)
+    assert ("files" in kept.verify().failed()) is not held
+
+
+def test_an_announcement_of_more_months_than_there_were_is_told(tmp_path):
+    """A number without sense is not one to reckon with."""
+    kept = Kept(tmp_path, [NOW])
+    kept.write([*exchanges(200), entry("log.pruned", origin=ORIGIN, minimum=256, months=2**31 - 1)])
+    kept.keep(255, NOW)
+    (kept.out / tile_path(None, 0)).unlink()
+    assert kept.verify().failed() == ["files"]

@@ -12,8 +12,9 @@ from audit.person import verify_person
 from audit.person_key import PersonKey, Sealing
 from audit.person_list import delete_seals, write_list
 from audit.reading import PublishedLog
-from audit.retention import months_before, plan, prune
+from audit.retention import plan, prune
 from audit.trust import Trust
+from audit.years import months_before
 from tests.unit.audit.conftest import BASE, linked
 
 MONTH = 31 * 86_400_000

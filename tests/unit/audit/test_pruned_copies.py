@@ -9,7 +9,8 @@ import pytest
 from audit.authorisations_check import check_authorisations
 from audit.errors import Pruned
 from audit.evidence import verify_paths
-from audit.retention import months_before, plan, prune
+from audit.retention import plan, prune
+from audit.years import months_before
 from tests.unit.audit.conftest import BASE, ORIGIN, linked
 from tests.unit.audit.test_copying import copy_log, source_of, trust_of
 

@@ -22,7 +22,8 @@ from audit.models import (
     audit_timestamp,
 )
 from audit.reading import PublishedLog
-from audit.retention import months_before, plan, prune, pruned_before, sweep
+from audit.retention import plan, prune, pruned_before, sweep
+from audit.years import months_before
 from tests.tampering import tamper
 from tests.unit.audit.conftest import BASE, ORIGIN, linked
 

@@ -116,6 +116,13 @@ async def test_a_header_that_holds_no_certificate_is_refused(behind, kind):
     behind.refused(answer, "invalid_client", "certificate.form")
 
 
+async def test_a_certificate_of_a_version_that_does_not_exist_is_refused(behind, ours):
+    """Whatever the proxy lets through: no fault of ours."""
+    odd = ours.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x54", 1)
+    sent = {"Client-Cert": b":" + base64.b64encode(odd) + b":", "Client-Cert-Secret": SECRET}
+    behind.refused(await behind.post(behind.form(), headers=sent), "invalid_client", "certificate.form")
+
+
 async def test_two_certificates_are_refused(behind, ours, foreign):
     """One connection shows one certificate."""
     sent = [("Client-Cert", header(ours)), ("Client-Cert", header(foreign)), ("Client-Cert-Secret", SECRET)]
