@@ -26,6 +26,12 @@ _PAUSE = 1.0  # seconds between two looks; a release decided with the former cat
 _log = structlog.get_logger()
 
 
+class AddressTaken(Exception):  # noqa: N818  the command ends, with a sentence
+    """Another process listens there, or this one may not."""
+
+    code = "address_taken"
+
+
 async def serve_gateway(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests being answered finish first.
 
@@ -107,7 +113,11 @@ async def migrate_databases(settings: Settings) -> None:
 def _bind(host: str, port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise AddressTaken(f"cannot listen on {host}, port {port}: {error.strerror}") from None
     listening.listen(2048)
     return listening
 

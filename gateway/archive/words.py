@@ -1,6 +1,6 @@
 """Each entry of the journal as a sentence to the person, in French and English; states, rights and reasons likewise.
 
-Everyday words, short sentences (`ux.md`, words not to use). Refuses to be silent: an entry of a type without a
+Everyday words, short sentences. Refuses to be silent: an entry of a type without a
 sentence is told as what it is, so that the lines of an archive are as many as the entries.
 """
 
