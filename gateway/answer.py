@@ -14,6 +14,7 @@ from connectors.base import Fetched, Outcome
 from policies.catalogue import Catalogue
 from policies.decision import Decision
 from policies.minimisation import Minimised
+from policies.reasons import WITHHELD
 from policies.tables import Rule
 from policies.verdicts import Ruling
 
@@ -51,7 +52,7 @@ def unrevealing(decision: Decision, fetched: Mapping[str, Fetched], rules: Mappi
 
     Where every field asked of a dataset may be hidden so, one who has no file must look like one who is hidden.
     """
-    absent = [name for name, each in fetched.items() if _STATES[each.outcome] == "no_data"]
+    absent = [name for name, each in fetched.items() if _STATES[each.outcome] == "no_data" or _empty(each)]
     if not absent:
         return fetched
     told = dict(fetched)
@@ -60,6 +61,11 @@ def unrevealing(decision: Decision, fetched: Mapping[str, Fetched], rules: Mappi
         if all(rules[field].situational for field in asked):
             told[name] = fetched[name]._replace(outcome=Outcome.found, rows=({},), detail="")
     return told
+
+
+def _empty(each: Fetched) -> bool:
+    """A list without a row."""
+    return each.outcome is Outcome.found and not each.rows
 
 
 def served(decision: Decision, found: Mapping[str, str]) -> tuple[str, ...]:
@@ -85,12 +91,20 @@ def _wait(each: Fetched) -> int | None:
     return None if each.outcome is Outcome.refused or each.detail == "backend_failed" else _RETRY_SECONDS
 
 
-def withheld(decision: Decision, minimised: Minimised) -> Mapping[str, str]:
-    """Every field that does not leave, with the reason as the recipient may hear it."""
+def withheld(decision: Decision, minimised: Minimised, states: Mapping[str, str]) -> Mapping[str, str]:
+    """Every field that does not leave, with the reason as the recipient may hear it.
+
+    Of a dataset of which nothing came, no field is said to be withheld for the person's sake: of who is not hidden none
+    is there.
+    """
     denied = decision.ruling.withheld
-    if not minimised.withheld:
-        return denied
-    return {**denied, **{field: reason.public for field, reason in minimised.withheld.items()}}
+    hidden = denied
+    if minimised.withheld:
+        hidden = {**denied, **{field: reason.public for field, reason in minimised.withheld.items()}}
+    silent = [name for name, state in states.items() if state not in {"released", "withheld"}]
+    if not silent or WITHHELD not in denied.values():
+        return hidden
+    return {field: why for field, why in hidden.items() if why != WITHHELD or field.partition(".")[0] not in silent}
 
 
 def datasets(
@@ -105,7 +119,7 @@ def datasets(
     """Every dataset asked for, by name; `hidden` is what `withheld` gave."""
     shape = _shape(decision.ruling)
     sources = shape.sources
-    reasons = _by_dataset(hidden) if minimised.withheld else shape.withheld
+    reasons = shape.withheld if hidden is decision.ruling.withheld else _by_dataset(hidden)
     reduced = _by_dataset({field: how for field, how in minimised.transforms.items() if how != "clear"})
     known = catalogue.vocabulary.datasets
     found: dict[str, Any] = {}

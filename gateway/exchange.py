@@ -12,7 +12,7 @@ The walk, the same for every door:
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -92,17 +92,15 @@ async def exchange(
     line.update(purpose=wanted.purpose, decision=decided["decision"], entry=appended.index)
     if not decision.granted:
         line["reasons"] = sorted(decision.denials())
-        told: dict[str, Any] = {"reasons": sorted(decision.told()), "entry": appended.index}
-        if levels := levels_wanted(decision, (caller.partner.id, wanted.purpose), services.catalogue):
-            raise LevelInsufficient(levels, scheme=caller.scheme, **told)
-        raise Refusal("exchange_denied", **told)
+        raise _denied(services, case, decision, decision.told(), entry=appended.index)
     sirets = dict.fromkeys(decision.sources, caller.partner.siret)
     found = await fetch(services, decision, person, actor=who.ask, sirets=sirets)  # e
     fetched = answer.unrevealing(decision, found, services.catalogue.tables[caller.partner.id, wanted.purpose].rules)
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
     codes = coding(services.keys.codes, caller.partner.id)
     minimised = minimise(decision, records, services.catalogue, pseudonymise=codes)  # f
-    states, hidden = answer.states(decision, fetched, minimised), answer.withheld(decision, minimised)
+    states = answer.states(decision, fetched, minimised)
+    hidden = answer.withheld(decision, minimised, states)
     later = services.clock()
     outcome: dict[str, Json] = {**common, "states": states, "catalogue": decision.catalogue}
     if not answer.tells(states):
@@ -112,7 +110,7 @@ async def exchange(
             Draft(type="exchange.undelivered", members=members, time=later, subject=subject, token=caller.token)
         )
         if not failed:  # the sources had none of it: the same answer as for a hidden field
-            raise Refusal("exchange_denied", reasons=sorted(set(hidden.values())), entry=appended.index)
+            raise _denied(services, case, decision, hidden.values(), entry=appended.index)
         wait = answer.retry_after(fetched)
         if wait is None:
             raise Refusal("sources_refused", entry=appended.index)
@@ -141,6 +139,17 @@ async def exchange(
         "datasets": answer.datasets(services.catalogue, decision, fetched, minimised, states=states, hidden=hidden),
         "proof": {"seed": answer.base64url(seed), "receipt": services.receipt(released)},
     }
+
+
+def _denied(
+    services: Services, case: _Case, decision: Decision, reasons: Iterable[str], *, entry: int
+) -> Refusal | LevelInsufficient:
+    """The refusal; a challenge where a stronger sign-in would have opened something. The same for whoever is hidden."""
+    told: dict[str, Any] = {"reasons": sorted(set(reasons)), "entry": entry}
+    line = (case.caller.partner.id, case.wanted.purpose)
+    if levels := levels_wanted(decision, line, services.catalogue):
+        return LevelInsufficient(levels, scheme=case.caller.scheme, **told)
+    return Refusal("exchange_denied", **told)
 
 
 @lru_cache(maxsize=1_024)  # partners ask for the same few sets of names again and again

@@ -1,8 +1,16 @@
 """A field hidden for the person's sake and one the source did not give look the same (design, section 4)."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
 import pytest
 
+from gateway.app import build_app
+from policies.catalogue import load
 from tests.api.conftest import World
+from tests.bed import professional
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 YOUTH = "support.youth"
@@ -45,7 +53,7 @@ def told(catalogue, flags, rows):
     fetched = {n: Fetched(dataset=n, outcome=Outcome.found, rows=tuple(all_rows[n]), collected_at=0) for n in asked}
     minimised = minimise(decision, {n: f.rows for n, f in fetched.items()}, catalogue)
     states = answer.states(decision, fetched, minimised)
-    hidden = answer.withheld(decision, minimised)
+    hidden = answer.withheld(decision, minimised, states)
     return answer.datasets(catalogue, decision, fetched, minimised, states=states, hidden=hidden)["household"]
 
 
@@ -71,3 +79,23 @@ async def test_who_has_no_file_looks_like_who_is_hidden(world: World) -> None:
     assert beside[1].json()["datasets"]["registration"]["state"] == "no_data"  # nobody's situation hides that one
     undelivered = [each for each in await world.bed.journal() if each["type"] == "exchange.undelivered"]
     assert "nothing_supplied" in {each["reason"] for each in undelivered}
+
+
+async def test_a_sign_in_too_weak_for_the_rest_tells_the_two_apart_no_more(world: World, tmp_path: Path) -> None:
+    """Asked with what a stronger sign-in opens: who is hidden and who has no file get the same challenge."""
+    folder = shutil.copytree(Path(__file__).parents[2] / "policies" / "catalogue", tmp_path / "catalogue")
+    line = folder / "ml-jeunes-rendez-vous.yaml"
+    kept = "rdv.place: {release: clear, needs: {state: [not_protected_address]}}"
+    line.write_text(line.read_text("utf-8").replace("rdv.place: {release: clear}", kept), "utf-8")
+    services = replace(world.bed.services, catalogue=load(folder))
+    hidden, absent = [await world.ready("ml-brume", YOUTH, like=each) for each in ("helene-aubert", "ines-marchetti")]
+    await world.bed.flag("ml-brume", hidden, "protected_address")
+    weak = replace(professional("conseiller"), acr="eidas1")
+    transport = httpx.ASGITransport(app=build_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url=services.base_url) as http:
+        bed = replace(world.bed, services=services, http=http)
+        token = await bed.token("ml-brume", professional=weak)
+        fields = ["rdv.place", "registration.status"]
+        answers = [await bed.exchange(token, each, YOUTH, fields) for each in (hidden, absent)]
+    first, second = ((each.status_code, each.json()["code"], each.json()["reasons"]) for each in answers)
+    assert first == second
