@@ -25,7 +25,7 @@ from consent.models import authorisation as table
 from consent.models import mandate
 from consent.models import subject as people
 from consent.planning import Move, Standing
-from consent.states import NONE, By, Record, Request, read_record, write_record
+from consent.states import NONE, By, Mandate, Record, Request, read_record, write_record
 from consent.vault import SubjectId, Vault
 
 FREEZING = frozenset({"given", "renewed", "activated"})
@@ -157,7 +157,7 @@ class Carrier:
         def change(connection: Connection, index: int) -> None:
             if _read(connection, after.subject, look).records != found.records:
                 raise _Moved("another transition came first")
-            if by.representative is not None and _ended(connection, by.representative.id):
+            if by.representative is not None and _ended(connection, by.representative):
                 raise MandateRefused("no mandate for this act")
             for gone, state in move.gone:
                 left = {"slot": None, "state": state, "changed_at": after.changed_at, "entry": index}
@@ -319,9 +319,10 @@ def _read(connection: Connection, subject: SubjectId, look: Look) -> Standing:
     return Standing(rows[0]["_epoch"], tuple(read_record(row, uses) for row in rows if row["id"] is not None))
 
 
-def _ended(connection: Connection, id_: str) -> bool:
-    """Whether somebody ended the mandate since it was looked at: what is given now would not end with it."""
-    query = sa.select(mandate.c.id).where(mandate.c.id == id_, mandate.c.ended_at.is_not(None))
+def _ended(connection: Connection, held: Mandate) -> bool:
+    """Whether the mandate was ended or cut short since it was looked at: what is given now would not end with it."""
+    over = mandate.c.ended_at.is_not(None) | (mandate.c.until < held.valid_until)
+    query = sa.select(mandate.c.id).where(mandate.c.id == held.id, over)
     return connection.execute(query).first() is not None
 
 

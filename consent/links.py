@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from consent import models
 from consent.errors import ReferenceConflict, SubjectAmbiguous
 from consent.identifiers import PERSONAL, Identifier
+from consent.majority import adult_from, bound
 from consent.vault import SubjectId, SubjectKey, place
 
 
@@ -80,6 +81,7 @@ class Plan:
     identifiers: bytes = field(repr=False)
     ambiguous: str
     reference: bytes = field(repr=False)
+    adult: int | None = field(repr=False)
 
 
 def look(connection: Connection, said: Declaration) -> Found:
@@ -167,6 +169,7 @@ def plan(
         identifiers=key.seal(orjson.dumps(usable), place("consent_subject", "identifiers", subject)),
         ambiguous=ambiguous,
         reference=key.seal(said.reference.encode(), place("consent_reference", f"sealed:{said.partner}", subject)),
+        adult=adult_from(usable["pivot"]) if "pivot" in usable else None,
     )
 
 
@@ -210,6 +213,8 @@ def write(
     people = models.subject
     values = {"identifiers": planned.identifiers, "ambiguous": planned.ambiguous}
     connection.execute(sa.update(people).where(people.c.id == subject).values(values))
+    if planned.adult is not None:
+        bound(connection, subject, planned.adult)
 
 
 def _write_claims(

@@ -1,7 +1,8 @@
 """When somebody comes of age (French civil code, art. 388 and 414), from the date of birth their partners declared.
 
-The date is opened for this alone, with the person's key, and goes nowhere else. Refuses to guess: unknown when nobody
-declared it, or two partners did differently; the latest day it can be where day or month are not known.
+The date is opened for this alone, with the person's key, and goes nowhere else. Once it is known a parent's mandate
+recorded before goes no further. Refuses to guess: unknown when nobody declared it, or two partners did differently; the
+latest day it can be where day or month are not known.
 """
 
 from calendar import monthrange
@@ -9,12 +10,15 @@ from datetime import date
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from audit.store import Store
 from consent.clocks import midnight
+from consent.models import mandate
 from consent.models import subject as people
 from consent.vault import SubjectId, Vault, place
 
+PARENT = "parent"
 _YEARS = 18
 
 
@@ -26,7 +30,18 @@ async def majority(store: Store, vault: Vault, subject: SubjectId) -> int | None
         return None
     key = await vault.open(subject)
     opened = orjson.loads(key.unseal(sealed, place("consent_subject", "identifiers", subject)))
-    return midnight(of_age(orjson.loads(opened["pivot"])["birth_date"])) if "pivot" in opened else None
+    return adult_from(opened["pivot"]) if "pivot" in opened else None
+
+
+def adult_from(pivot: str) -> int:
+    """The midnight at which whoever has this civil identity comes of age."""
+    return midnight(of_age(orjson.loads(pivot)["birth_date"]))
+
+
+def bound(connection: Connection, subject: SubjectId, adult: int) -> None:
+    """Have no parent's mandate go beyond, in the transaction that learns the date."""
+    longer = (mandate.c.capacity == PARENT, mandate.c.ended_at.is_(None), mandate.c.until > adult)
+    connection.execute(sa.update(mandate).where(mandate.c.subject == subject, *longer).values(until=adult))
 
 
 def of_age(born: str) -> date:

@@ -1,10 +1,10 @@
 """Who may act for somebody else: parents, guardians, curators, aidants, each under a dated mandate somebody checked.
 
 Answers for: a mandate is looked at again at each act, against holder, person, purpose and clock. What a parent gives
-ends with the mandate, which ends at majority, at the latest where a partner declared the date of birth: the date itself
-is never here, and no job is needed for the end to hold; `settle` then writes down what it invalidated. Refuses a
-mandate without an end; a parent's for an adult; a curator who acts without the person (French civil code, art. 467);
-and to tell which of its conditions a mandate fails.
+ends with the mandate, which ends at majority, at the latest where a partner declared the date of birth, before or
+after it was recorded: the date itself is never here, and no job is needed for the mandate's end to hold; `settle` then
+writes down what it invalidated. Refuses a mandate without an end; a parent's for an adult; a curator who acts without
+the person (French civil code, art. 467); and to tell which of its conditions a mandate fails.
 """
 
 import secrets
@@ -20,14 +20,14 @@ from audit.canonical import Json
 from audit.store import Store
 from consent.entries import Entries
 from consent.errors import ConsentError, MandateRefused, NotEntitled, OfAge, StateConflict
-from consent.majority import majority
+from consent.majority import PARENT, majority
 from consent.models import authorisation
 from consent.models import mandate as table
 from consent.records import Authorisations
 from consent.states import By, Mandate, words
 from consent.vault import SubjectId, Vault
 
-PARENT, GUARDIAN, CURATOR, AIDANT = "parent", "guardian", "curator", "aidant"
+GUARDIAN, CURATOR, AIDANT = "guardian", "curator", "aidant"
 CAPACITIES = frozenset({PARENT, GUARDIAN, CURATOR, AIDANT})
 LEGAL = frozenset({PARENT, GUARDIAN})
 """Who the law has exercise the person's rights, that of access among them (civil code, art. 388-1-1 and 473)."""
