@@ -8,9 +8,10 @@ birth are only looked at to tell whether an answer is about the person asked for
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.base import Outcome, Row
 from connectors.http import Reply
@@ -181,6 +182,7 @@ def _household(data: Mapping[str, Any], wanted: frozenset[str], notes: Notes, _n
 
 
 _DATES = frozenset(column.field for column in _PERIOD.columns)
+_PARIS = ZoneInfo("Europe/Paris")  # where these days begin and end
 
 
 def _job_seeker(data: Mapping[str, Any], wanted: frozenset[str], notes: Notes, now: int) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def _job_seeker(data: Mapping[str, Any], wanted: frozenset[str], notes: Notes, n
     if derived and dates.get("job_seeker.since") is None:  # the contract has none without a start
         notes.add("/data/inscription/date_debut")
     elif derived and dates.keys() == _DATES:
-        today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
+        today = datetime.fromtimestamp(now / 1000, _PARIS).date().isoformat()
         until = dates["job_seeker.until"]
         row["job_seeker.registered"] = dates["job_seeker.since"] <= today and (until is None or today < until)
     if "job_seeker.category" in wanted:
