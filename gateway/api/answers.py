@@ -153,7 +153,8 @@ async def post_mandate(request: Request) -> Response:
         witness=await _witness(request, now),
         now=now,
     )
-    return _json({"id": made.id, "capacity": made.capacity, "until": instant(made.valid_until)}, 201)
+    # the end as it was noted: an earlier one, at majority, would tell a date of birth that another partner declared
+    return _json({"id": made.id, "capacity": made.capacity, "until": instant(seen.until)}, 201)
 
 
 async def _caller(request: Request) -> tuple[Services, Caller, int]:

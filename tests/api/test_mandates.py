@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from audit import receipts
 from consent import models
 from consent.reminders import AFTER_MS
+from gateway.answer import instant
 from gateway.oauth.tokens import Professional
 from tests.api.asking import FIELDS, ML, MOBILE, OTHER, SCAN, asked, colleague, counter, messages, note
 from tests.api.conftest import YOUTH, World, check_problem
@@ -63,10 +64,26 @@ async def test_a_parents_mandate_ends_at_majority_and_is_refused_for_an_adult(wo
     year = datetime.now(UTC).year
     far = {"capacity": "parent", "until": f"{year + 17}-01-01"}
     made = await mandate(world, await minor(world, year - 14), **far)
-    assert made.json()["until"].startswith(f"{year + 4}-06-14T22:00:00"), made.text
+    assert made.status_code == 201, made.text
+    [entry] = [each for each in await world.bed.journal() if each.get("mandate") == made.json()["id"]]
+    assert instant(entry["until"]).startswith(f"{year + 4}-06-14T22:00:00")
     refused = await mandate(world, await minor(world, year - 20), **far)
     check_problem(refused, 403, "mandate_refused")
     assert refused.json()["reasons"] == ["of_age"]
+
+
+async def test_the_answer_tells_no_date_of_birth_that_another_partner_declared(world: World) -> None:
+    """Rule: the end as it was noted, whether somebody else knows the person or not."""
+    year, nir = datetime.now(UTC).year, world.bed.people[world.somebody()].numbers["nir"]
+    far = {"capacity": "parent", "until": f"{year + 17}-01-01"}
+    first = {"reference": "by-number", "identifiers": {"nir": nir}}
+    pseudonym = (await world.bed.post("/v1/subjects", first, world.tokens[ML])).json()["pseudonym"]
+    before = await mandate(world, pseudonym, **far)
+    pivot = {**world.bed.people["lucas-perrin"].pivot, "birth_date": f"{year - 13}-05-16"}
+    also = {"reference": "by-name", "identifiers": {"nir": nir, "pivot": pivot}}
+    assert (await world.bed.post("/v1/subjects", also, world.tokens["dept-brume"])).status_code == 200
+    after = await mandate(world, pseudonym, **far)
+    assert before.json()["until"] == after.json()["until"] == f"{year + 16}-12-31T23:00:00.000Z", after.text
 
 
 async def test_a_mandate_ends_at_midnight_in_paris(world: World) -> None:
