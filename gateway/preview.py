@@ -108,8 +108,8 @@ async def preview(
     records = {name: each.rows for name, each in fetched.items() if each.outcome is Outcome.found}
     codes = coding(services.keys.codes, record.recipient)
     minimised = minimise(decision, records, services.catalogue, pseudonymise=codes)  # f
-    reasons = {verdict.field: verdict.reason for verdict in decision.verdicts if not verdict.permit}
-    hidden = _told({**reasons, **minimised.withheld}, helped=helped)
+    states = answer.states(decision, fetched, minimised)
+    hidden = answer.withheld(decision, minimised, states) if helped else _true(decision, minimised.withheld)
     sources = {verdict.field.partition(".")[0]: verdict.source for verdict in decision.granted}
     datasets = tuple(
         Seen(
@@ -120,14 +120,15 @@ async def preview(
             hidden=_of(name, hidden),
             reduced=_of(name, {each: how for each, how in minimised.transforms.items() if how != "clear"}),
         )
-        for name, state in answer.states(decision, fetched, minimised).items()
+        for name, state in states.items()
     )
     return Preview(datasets=datasets, stopped=_stopped(services, record, person, helped=helped, now=now))
 
 
-def _told(reasons: Mapping[str, Reason], *, helped: bool) -> dict[str, str]:
-    """The true reasons; under a mandate as a recipient hears them: one of them may tell the person's situation."""
-    return {name: reason.public if helped else reason.value for name, reason in reasons.items()}
+def _true(decision: Decision, withheld: Mapping[str, Reason]) -> dict[str, str]:
+    """The true reasons; who looks under a mandate gets those of a recipient: one may tell the person's situation."""
+    denied = {verdict.field: verdict.reason.value for verdict in decision.verdicts if not verdict.permit}
+    return denied | {name: reason.value for name, reason in withheld.items()}
 
 
 def _of(dataset: str, said: Mapping[str, str]) -> dict[str, str]:
@@ -143,7 +144,7 @@ def _stopped(
         return None
     held = replace(_supposed(record, record.fields or record.requested, None, now=now), state=state)
     decision = _widest(services, record, person, held, now=now)
-    return _told({each.field: each.reason for each in decision.verdicts if not each.permit}, helped=helped)
+    return decision.ruling.withheld if helped else _true(decision, {})
 
 
 async def _person(services: Services, record: Record) -> Snapshot:
