@@ -7,7 +7,7 @@ consent, nothing else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from audit import jws
@@ -21,10 +21,11 @@ from consent.rights import RightsRequest
 from consent.states import Record, effective_state
 from consent.vault import SubjectId
 from gateway.answer import instant
-from gateway.archive.told import LANGS, Teller, who, withheld
+from gateway.archive.told import LANGS, PERSONAL, Teller, who, withheld
 from gateway.records import kept
 from gateway.services import Services
 from policies.catalogue import Catalogue
+from policies.reasons import public_of
 
 FORMAT = "passerelle-archive/1"
 PORTABLE = frozenset({"consent", "explicit_consent"})
@@ -33,7 +34,11 @@ PORTABLE = frozenset({"consent", "explicit_consent"})
 async def collect(
     services: Services, subject: SubjectId, *, reader: dict[str, Json], months: int, now: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the archive and the proof it rests on. That it was read becomes its last entry."""
+    """Give the archive and the proof it rests on. That it was read becomes its last entry.
+
+    To who reads it under a mandate it says neither the person's situation nor what tells it, as on their pages.
+    """
+    helped = reader.get("by") == "representative"
     key = await services.vault.open(subject)
     proof = await write_proof(
         subject, store=services.store, journal=services.journal, vault=services.vault, log=services.log,
@@ -55,7 +60,11 @@ async def collect(
     entries = []
     for row in rows:
         entry: dict[str, Any] = loads(row.leaf)  # type: ignore[assignment]  # an entry is an object
-        seal = None if row.sealed is None else key.journal.unseal(row.sealed, entry["ref"])
+        if helped and entry["type"] in PERSONAL:
+            continue
+        if helped and "denials" in entry:
+            entry["denials"] = _heard(entry["denials"])
+        seal = None if helped or row.sealed is None else key.journal.unseal(row.sealed, entry["ref"])
         number = numbers[row.subject]
         place = {"number": number, "position": row.index, "proved": number in proved}
         entries.append({**place, **_entry(entry, seal, teller)})
@@ -65,7 +74,7 @@ async def collect(
         "kind": "access",
         "made_at": instant(now),
         "gateway": {"address": services.base_url, "log": services.journal.origin, "receipt_keys": keys},
-        "person": _person(held),
+        "person": _person(replace(held, flags=frozenset()) if helped else held),
         "authorisations": [
             {**_authorisation(each, now=now), **await _signed(services, each, now=now)} for each in records
         ],
@@ -196,6 +205,14 @@ def _retention(
 
 def _by_field(reasons: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {field: reason for reason, fields in reasons.items() for field in fields}
+
+
+def _heard(denials: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for code, fields in denials.items():
+        told = public_of(code)
+        found[told] = sorted([*found.get(told, ()), *fields])
+    return found
 
 
 def _permitted(entry: Mapping[str, Any]) -> set[str]:

@@ -10,9 +10,11 @@ from typing import Any
 from gateway.archive import words
 from gateway.archive.labels import FIELDS, said
 from policies.catalogue import Catalogue
-from policies.reasons import Reason
+from policies.reasons import WITHHELD, Reason
 
 LANGS = ("fr", "en")
+PERSONAL = frozenset({"access.reported", "subject.flagged"})
+"""Entries that are the person's alone, whoever helps them: what they reported, and their situation."""
 _IN_A_LINE = 3
 _FRANCE = "99100"  # as the INSEE writes it
 _SEXES = {"F": ("femme", "woman"), "M": ("homme", "man")}
@@ -69,6 +71,8 @@ class Teller:
 
     def reason(self, code: str, lang: str, *, of: str = "") -> str:
         """Why, as a sentence; `of` is the type of the entry it stands in."""
+        if code == WITHHELD:
+            return words.WITHHELD[lang == "en"]
         told = {**words.REASONS, **words.REASONS_OF.get(of, {})}
         if code in told:
             return told[code][lang == "en"]
@@ -88,7 +92,7 @@ def who(entry: Mapping[str, Any], lang: str) -> str | None:
     if entry["type"].startswith("session."):
         return said(words.BY, "helper", lang)
     if actor == "subject":
-        return "vous, sur le site de l'organisme" if lang == "fr" else "you, on the organisation's site"
+        return said(words.BY, "present" if "org" in entry else actor, lang)
     if actor.startswith("batch:"):
         name = actor.removeprefix("batch:")
         return f"un ordinateur, sans personne ({name})" if lang == "fr" else f"a computer, nobody there ({name})"

@@ -260,6 +260,9 @@ REASONS_OF: Mapping[str, Mapping[str, Words]] = {
 }
 """Those of one type of entry: the same code means something else in another."""
 
+WITHHELD: Words = ("Cette information ne part pas.", "This information does not leave.")
+"""Why, to whoever may not hear the reason."""
+
 FLAGS: Mapping[str, Words] = {
     "restriction": ("tout est arrêté", "everything is stopped"),
     "protected_address": ("votre adresse est protégée", "your address is protected"),
@@ -278,6 +281,7 @@ CHANNELS: Mapping[str, Words] = {
 
 BY: Mapping[str, Words] = {
     "subject": ("vous", "you"),
+    "present": ("vous, sur le site de l'organisme", "you, on the organisation's site"),
     "representative": ("une personne qui vous représente", "somebody who represents you"),
     "helper": ("une personne qui vous aide", "somebody who helps you"),
     "aidant": ("fait avec l'aide de quelqu'un", "done with somebody's help"),

@@ -36,7 +36,7 @@ def of_the_person(him: Lucas) -> dict[str, str]:
         "me-object": f"/me/authorisations/{task}/stop", "me-history": "/me/history", "me-who": "/me/who",
         "me-preview": f"/me/who/preview?authorisation={choice}", "me-data": "/me/data", "me-rights": "/me/rights",
         "me-rights-new": "/me/rights/new", "me-connections": "/me/connections", "me-help": "/me/help",
-        "me-words": "/me/words",
+        "me-words": "/me/words", "me-address": "/me/address",
     }  # fmt: skip
 
 

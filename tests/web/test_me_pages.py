@@ -62,7 +62,7 @@ def paths(him: Lucas) -> list[str]:
         "/me/history", "/me/history?all=1", "/me/who", "/me/who?by=information", "/me/who/preview",
         f"/me/who/preview?authorisation={choice}", "/me/data", "/me/rights", "/me/rights/new",
         "/me/rights/new?right=rectification&source=caf-brume", "/me/rights/new?right=restriction",
-        "/me/rights/new?right=objection", "/me/connections", "/me/help", "/me/words",
+        "/me/rights/new?right=objection", "/me/connections", "/me/help", "/me/words", "/me/address",
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from audit.canonical import Json
 from consent.errors import MandateRefused
 from consent.states import By
 from consent.vault import SubjectId
+from gateway.archive.told import PERSONAL
 from gateway.services import Services
 from gateway.web.problems import PageProblem
 from gateway.web.visitor import Visitor
@@ -54,7 +55,7 @@ def shows(visitor: Visitor, entry: Mapping[str, Any]) -> bool:
 
     Under none what the person reported, nor their situation: that an address is protected may be kept from who helps.
     """
-    if visitor.mandate is not None and entry["type"] in {"access.reported", "subject.flagged"}:
+    if visitor.mandate is not None and entry["type"] in PERSONAL:
         return False
     return visitor.purposes is None or entry.get("purpose") in visitor.purposes
 

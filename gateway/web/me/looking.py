@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from gateway.archive import words
 from gateway.archive.labels import CODES, said
 from gateway.preview import Preview, Seen
 from gateway.web import moments
@@ -29,7 +30,6 @@ _CUT: Mapping[str, tuple[str, str]] = {
     "year": ("l'année seulement", "the year only"),
     "departement": ("le département seulement", "the département only"),
 }
-_NO_REASON = ("Cette information ne part pas.", "This information does not leave.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def whys(reasons: Mapping[str, str]) -> tuple[tuple[tuple[str, str], tuple[Said,
 def reason_said(code: str) -> tuple[str, str]:
     """Why a field stays, in both languages."""
     known = {each.value: each for each in Reason}.get(code)
-    return _NO_REASON if known is None else (known.sentence_to_person("fr"), known.sentence_to_person("en"))
+    return words.WITHHELD if known is None else (known.sentence_to_person("fr"), known.sentence_to_person("en"))
 
 
 def _part(catalogue: Catalogue, each: Seen, lang: Lang) -> Part:

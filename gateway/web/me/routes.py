@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from gateway.web.me import (
+    address_pages,
     asking_pages,
     data_pages,
     history_pages,
@@ -49,6 +50,8 @@ def me_routes() -> list[Route]:
         Route("/me/connections", settings_pages.post_connections, methods=_POST),
         Route("/me/help", settings_pages.get_help, methods=_GET),
         Route("/me/help", settings_pages.post_help, methods=_POST),
+        Route("/me/address", address_pages.get_address, methods=_GET),
+        Route("/me/address", address_pages.post_address, methods=_POST),
         Route("/me/words", settings_pages.get_words, methods=_GET),
         Route("/me/words", settings_pages.post_words, methods=_POST),
     ]
