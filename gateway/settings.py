@@ -103,7 +103,9 @@ class Settings(BaseSettings):
     webhook_disable_hours: int = Field(
         72, ge=1, le=720, description="A webhook is disabled when one signal was tried so long without acknowledgement."
     )
-    webhook_keep_days: int = Field(30, ge=1, le=365, description="How long signals can be replayed.")
+    webhook_keep_days: int = Field(
+        30, ge=1, le=365, description="How long signals can be replayed, and wait for a disabled webhook."
+    )
     portal_name: str = Field("Passerelle", max_length=60, description="Name of the service, at the top of each page.")
     help_phone: str = Field("", max_length=30, description="Phone number people are given on each page.")
     help_desk: str = Field("", max_length=120, description="Nearest desk people are told of on each page.")

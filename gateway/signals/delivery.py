@@ -4,7 +4,7 @@
  2. send              outside any transaction, a few at once per endpoint
  3. settle            acknowledged, or due again: exponential with jitter, never before the receiver's `Retry-After`
  4. give up           410 at once, else after three days of trying one signal: the endpoint is disabled, the journal
-                      says so, its signals wait until the partner enables it again
+                      says so, its signals wait until the partner enables it again, or until they are too old
 
 Refuses to hold anything back: no transition waits for a delivery, no endpoint for another one.
 """

@@ -155,8 +155,8 @@ def left_over(connection: Connection, *, before: int, aged: bool) -> bool:
 def sweep(connection: Connection, *, before: int, aged: bool) -> None:
     """Of the erased only the notices of their erasure stay, as long as it can be reported; `aged`: also what is old.
 
-    What was settled goes when it cannot be replayed any more. What waits is owed: it stays until it is delivered, or
-    until its endpoint is removed.
+    What was settled goes when it cannot be replayed any more. What waits is owed: it stays until it is delivered, until
+    its endpoint is removed, or as long again while that is disabled.
     """
     for each in _over(before, aged=aged):
         connection.execute(sa.delete(delivery).where(each))
@@ -170,5 +170,6 @@ def _over(before: int, *, aged: bool) -> tuple[sa.ColumnElement[bool], ...]:
     lately = delivery.c.subject.in_(names.erased_since(before)) & ~notice
     if not aged:
         return (lately,)
+    shut = sa.exists().where(endpoint.c.id == delivery.c.endpoint, endpoint.c.disabled_at < before)
     settled = (delivery.c.state != "pending") | delivery.c.subject.in_(names.erased_since(0))
-    return lately, old & ~notice & settled, old & notice & delivery.c.subject.not_in(traced())
+    return lately, old & ~notice & (settled | shut), old & notice & delivery.c.subject.not_in(traced())

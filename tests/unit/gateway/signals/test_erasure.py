@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from audit.checkpoint import sign_note
@@ -135,28 +136,42 @@ async def test_what_was_acknowledged_is_reported_until_the_trace_is_gone(world: 
     assert left == ["caf-brume"]
 
 
-async def test_what_waits_at_a_disabled_webhook_is_owed(world: World) -> None:
-    """Longer than it could be replayed; of an erased person nothing waits however long nobody swept."""
+@pytest.mark.parametrize(("days", "owed"), [(29, 2), (31, 0)])
+async def test_what_waits_at_a_disabled_webhook_is_owed_for_thirty_days(world: World, days: int, owed: int) -> None:
+    """As long as it could be replayed, from the disabling on; of an erased person the notice alone, as ever."""
     async with receiving(lambda _: answer(410)) as recipient:
         made = await world.register(recipient.url)
         pseudonym, other = await world.person(), await world.person("ines-marchetti")
         await world.withdraw(pseudonym, await world.give(pseudonym))
-        await world.deliver()
         await world.give(other)
-        world.clock.now += 31 * DAY
-        await erase(world, other)
-        world.clock.now += 31 * DAY
+        world.clock.now += 31 * DAY  # what is older than the disabling waits as long after it
         await world.deliver()
+        await erase(world, other)
+        world.clock.now += days * DAY
+        await world.deliver()
+        assert len(await world.rows()) == owed + 1
         world.tokens["ml-brume"] = await world.bed.token("ml-brume")
         recipient.got.clear()
         recipient.script = lambda _: GOOD
         assert (await world.call("POST", f"/v1/webhooks/{made['id']}/enable")).status_code == 200
         await world.deliver()
     of_them = [got.event["type"] for got in recipient.got if got.event["data"]["subject"] == pseudonym]
-    assert of_them == ["authorisation.given", "authorisation.withdrawn"]
+    assert of_them == ["authorisation.given", "authorisation.withdrawn"][:owed]
     assert [got.event["type"] for got in recipient.got if got.event["data"]["subject"] == other] == [
         "erasure.requested"
     ]
+
+
+async def test_what_happens_while_a_webhook_is_disabled_has_its_own_thirty_days(world: World) -> None:
+    """However long it is disabled: the last thirty days are there when it comes back."""
+    async with receiving(lambda _: answer(410)) as recipient:
+        await world.register(recipient.url)
+        first = await world.give(pseudonym := await world.person())
+        await world.deliver()
+        world.clock.now += 40 * DAY
+        await world.withdraw(pseudonym, first)
+        await world.deliver()
+    assert [row["type"] for row in await world.rows()] == ["authorisation.withdrawn"]
 
 
 async def test_nothing_delivered_is_kept_longer_than_it_can_be_replayed(world: World) -> None:
