@@ -14,7 +14,7 @@ from .test_sharing import CATALOGUE
 
 __all__ = ["database_url"]
 
-SITUATION = "La situation de la personne"
+SITUATION = "Votre situation l"
 FIELDS = ("rsa.beneficiary", "household.address")
 
 
