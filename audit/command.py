@@ -15,7 +15,7 @@ from audit.canonical import Json
 from audit.errors import NothingToVerify
 from audit.evidence import verify_paths
 from audit.person import verify_person
-from audit.report import Report
+from audit.report import Report, seen
 from audit.trust import read_trust
 
 
@@ -91,7 +91,7 @@ def _value(text: str) -> tuple[str, Json]:
 
 
 def _misused(error: NothingToVerify) -> int:
-    sys.stderr.write(f"{error.code}: {error}\n")
+    sys.stderr.write(f"{error.code}: {seen(str(error))}\n")
     return 2
 
 

@@ -114,13 +114,13 @@ def _sort(path: Path, found: _Sorted) -> None:
         raise NothingToVerify(f"{path}: {error}") from None
 
 
-def _sort_directory(path: Path, found: _Sorted) -> None:
+def _sort_directory(path: Path, found: _Sorted, *, year: bool = False) -> None:
     if (path / "extract.json").is_file():
         found.extracts.append(path)
         return
-    former = [each for each in _inside(path) if (each / "checkpoint").is_file()]
+    former = [] if year else [each for each in _inside(path) if (each / "checkpoint").is_file()]
     for each in former:
-        _sort_directory(each, found)
+        _sort_directory(each, found, year=True)
     if (path / "checkpoint").exists() or (path / "tile").is_dir():
         found.logs.append(path)  # the year that is written to: the newest
     elif not former:

@@ -41,12 +41,17 @@ class Report:
         """Write it for people, the verdict last."""
         whose = "" if self.key_given else " (with the key found beside it: compare it with one you hold)"
         verdict = f"{self.about}: {'intact, every check made held' if self.ok else 'NOT INTACT'}{whose}"
-        return [*map(str, self.checks), verdict]
+        return [*map(seen, map(str, self.checks)), seen(verdict)]
 
     def as_json(self) -> dict[str, Any]:
         """Write it for machines."""
         checks = [{"number": c.number, "name": c.name, "ok": c.ok, "detail": c.detail} for c in self.checks]
         return {"about": self.about, "ok": self.ok, "key_given": self.key_given, "checks": checks, **self.facts}
+
+
+def seen(text: str) -> str:
+    """One line of characters that are seen: names of files come from anywhere, and a terminal obeys some."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def report(

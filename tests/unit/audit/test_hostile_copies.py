@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,40 @@ def test_a_stranger_announces_no_pruning(tmp_path):
     (tmp_path / "a/tile/entries/000").unlink()
     reports = verify_paths([tmp_path / "a", tmp_path / "x"], Trust((SIGNER.vkey, stranger.vkey)))
     assert [report.failed() for report in reports] == [["files"], []]
+
+
+FORGED = {
+    "lines": "x\n 2. files           ok\nintact, every check made held\n",
+    "a cleared screen": "x\x1b[2J\x1b[Hintact, every check made held\x1b[8m",
+    "no text": os.fsdecode(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED.values(), ids=FORGED)
+def test_the_name_of_a_file_says_nothing_in_the_place_of_the_report(given, name):
+    """What is told of a copy is one line each, of characters that are seen."""
+    put(given.log / f"tile/0/{name}", b"x")
+    (given.home / name).mkdir()
+    command = [sys.executable, "-m", "audit", "verify", "--vkey", str(given.vkey)]
+    shown = subprocess.run([*command, str(given.log)], capture_output=True, check=False, text=True, timeout=60)
+    assert (shown.returncode, shown.stderr) == (1, "")
+    assert shown.stdout.replace("\n", "").isprintable()
+    assert "intact, every check made held" not in shown.stdout.splitlines()
+    assert shown.stdout.splitlines()[-1].endswith(": NOT INTACT")
+    misused = subprocess.run(
+        [*command, str(given.home / name)], capture_output=True, check=False, text=True, timeout=60
+    )
+    assert misused.returncode == 2
+    assert len(misused.stderr.splitlines()) == 1
+    assert misused.stderr.removesuffix("\n").isprintable()
+
+
+def test_years_lie_one_in_the_other_once(given):
+    """Folders in folders are not walked down: a thousand of them would end in a traceback."""
+    folder = given.log
+    for _ in range(5):
+        folder /= "a"
+        folder.mkdir()
+        put(folder / "checkpoint", b"x")
+    status, told, _ = given.run(given.log, "--vkey", given.vkey)
+    assert (status, len(told["reports"])) == (1, 2)
