@@ -251,8 +251,9 @@ def _values(
 
 
 def _left(line: Line, opened: Mapping[str, Any] | None, field: str, value: Json) -> bool:
-    commitment = line.entry().get("commits", {}).get(field)
-    if opened is None or commitment is None:
+    commits = line.entry().get("commits")
+    commitment = commits.get(field) if isinstance(commits, dict) else None
+    if opened is None or not isinstance(commitment, str):
         return False
     salt = commitments.field_salt(bytes.fromhex(opened["seed"]), field)
     try:

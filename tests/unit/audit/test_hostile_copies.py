@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ from audit.errors import NothingToVerify
 from audit.evidence import verify_paths
 from audit.keys import Ed25519Signer
 from audit.merkle import leaf_hash
-from audit.person import verify_person
+from audit.person import FORMAT, verify_person
 from audit.trust import Trust
+from tests.unit.audit import test_person
 from tests.unit.audit.conftest import BASE, ORIGIN
 from tests.unit.audit.test_command import Given, receipt
 from tests.unit.audit.test_evidence import an_extract
-from tests.unit.audit.test_person import KEY
+from tests.unit.audit.test_person import KEY, SEED, Tree, released, url
 from tests.unit.audit.test_person_copy import copy, list_of  # noqa: F401  a fixture
 from tests.unit.audit.test_verify import SIGNER, entry, exchanges, leaves_of, put, write
 
@@ -189,3 +191,16 @@ def test_years_lie_one_in_the_other_once(given):
         put(folder / "checkpoint", b"x")
     status, told, _ = given.run(given.log, "--vkey", given.vkey)
     assert (status, len(told["reports"])) == (1, 2)
+
+
+@pytest.mark.parametrize("commits", [None, [], "x", {"rsa.since": 5}, {"rsa.since": []}])
+def test_a_value_left_in_no_entry_that_commits_to_nothing(tmp_path, commits):
+    """An entry in the log is what its operator signed, of any form."""
+    tree = Tree(2026)
+    tree.add(subject=KEY.tag(0), type="x", **released(0) | {"commits": commits})
+    sealed = b64encode(KEY.seal(json.dumps({"seed": url(SEED)}).encode(), "r0")).decode()
+    lines = [tree.line(0, 0, number=0, sealed=sealed)]
+    content = {"format": FORMAT, "key": KEY.export(), "count": 1, "keys": [], "announced": []}
+    put(tmp_path / "person.json", json.dumps(content | {"entries": lines, "checkpoints": [tree.note()]}).encode())
+    trust = Trust((test_person.SIGNER.vkey,))
+    assert verify_person(tmp_path / "person.json", trust, {"rsa.since": "2026-01-01"}).failed() == ["values"]
