@@ -12,7 +12,6 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from audit.store import Store
 from consent.clocks import midnight
 from consent.models import mandate
 from consent.models import subject as people
@@ -22,15 +21,19 @@ PARENT = "parent"
 _YEARS = 18
 
 
-async def majority(store: Store, vault: Vault, subject: SubjectId) -> int | None:
-    """The midnight at which this person comes of age, None when it is not known."""
-    query = sa.select(people.c.identifiers).where(people.c.id == subject)
-    sealed = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+async def majority(vault: Vault, subject: SubjectId, sealed: bytes | None) -> int | None:
+    """The midnight at which this person comes of age, None when it is not known; `sealed` as `declared` gave it."""
     if sealed is None:
         return None
     key = await vault.open(subject)
     opened = orjson.loads(key.unseal(sealed, place("consent_subject", "identifiers", subject)))
     return adult_from(opened["pivot"]) if "pivot" in opened else None
+
+
+def declared(connection: Connection, subject: SubjectId) -> bytes | None:
+    """What partners declared of this person, sealed."""
+    query = sa.select(people.c.identifiers).where(people.c.id == subject)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def adult_from(pivot: str) -> int:

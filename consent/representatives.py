@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from audit.canonical import Json
 from audit.store import Store
 from consent.entries import Entries
-from consent.errors import ConsentError, MandateRefused, NotEntitled, OfAge, StateConflict
-from consent.majority import PARENT, majority
+from consent.errors import ConsentError, Contended, MandateRefused, NotEntitled, OfAge, StateConflict
+from consent.majority import PARENT, declared, majority
 from consent.models import authorisation
 from consent.models import mandate as table
 from consent.records import Authorisations
@@ -43,6 +43,11 @@ SEEN = ""
 _RECORDERS = frozenset({"professional", "operator", "dpo"})
 _CLOCK = By(kind="policy", channel="system")
 _AT_ONCE = 200
+_ATTEMPTS = 32
+
+
+class _Moved(ConsentError):  # noqa: N818  caught here
+    """What partners declared of the person is no longer what was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,26 @@ class Mandates:
             raise NotEntitled("mandates: checked by a professional, never by their holder")
         if seen.capacity not in CAPACITIES or not now < seen.until <= now + LONGEST_MS[seen.capacity]:
             raise MandateRefused("a mandate has a known capacity, and an end within what the law allows")
-        until = await self._bounded(subject, seen, now=now)
+        for _ in range(_ATTEMPTS):
+            with suppress(_Moved):
+                return await self._record(subject, seen, by=by, now=now, told=told)
+        raise Contended("this person keeps changing: ask again")
+
+    async def _record(
+        self,
+        subject: SubjectId,
+        seen: Checked,
+        *,
+        by: By,
+        now: int,
+        told: Callable[[Connection, SubjectId, str], None] | None,
+    ) -> Mandate:
+        """A parent's ends at majority, whatever the document was taken to say."""
+        sealed = await self._store.read(lambda connection: declared(connection, subject))
+        adult = await majority(self._vault, subject, sealed) if seen.capacity == PARENT else None
+        if adult is not None and adult <= now:
+            raise OfAge
+        until = seen.until if adult is None else min(seen.until, adult)
         made = Mandate(
             id=secrets.token_hex(16), capacity=seen.capacity, valid_from=now, valid_until=until, checked_at=now
         )
@@ -114,6 +138,8 @@ class Mandates:
         }
 
         def change(connection: Connection, index: int) -> None:
+            if declared(connection, subject) != sealed:
+                raise _Moved("a partner declared something meanwhile")
             connection.execute(sa.insert(table), {**row, "entry": index})
             if told is not None:
                 told(connection, subject, made.id)
@@ -127,13 +153,6 @@ class Mandates:
         }
         await self._entries.append("mandate.recorded", subject, {**members, **_by(by)}, change, now=now)
         return made
-
-    async def _bounded(self, subject: SubjectId, seen: Checked, *, now: int) -> int:
-        """A parent's ends at majority, whatever the document was taken to say."""
-        adult = await majority(self._store, self._vault, subject) if seen.capacity == PARENT else None
-        if adult is not None and adult <= now:
-            raise OfAge
-        return seen.until if adult is None else min(seen.until, adult)
 
     async def of(self, subject: SubjectId, *, now: int) -> tuple[Mandate, ...]:
         """Those in force for a person, the newest first: who may act for them, as far as a mandate says it."""

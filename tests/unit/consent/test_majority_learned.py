@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from consent.errors import MandateRefused
+from consent import representatives
+from consent.errors import Contended, MandateRefused
 
 from .conftest import AGENT, LEA, NOW
 from .reached import Reached
@@ -50,3 +51,30 @@ async def test_a_guardians_mandate_is_not_cut_short(side):
     made = await reached.mandates.record(subject, seen(capacity="guardian"), by=AGENT, now=NOW)
     await side.lea("caf-brume", reference="c", nir=LEA["nir"], pivot=BORN)
     assert (await reached.mandates.check(made.id, **act(subject))).valid_until == made.valid_until
+
+
+async def test_a_date_declared_while_a_mandate_is_recorded_bounds_it_too(side, monkeypatch):
+    """Rule: looked up, then declared by another partner, then the mandate is written: it ends at majority."""
+    reached = Reached(side)
+    subject = await side.lea(reference="d", nir=LEA["nir"])
+    append = reached.mandates._entries.append
+
+    async def late(*args, **more):
+        monkeypatch.setattr(reached.mandates._entries, "append", append)
+        await side.lea("caf-brume", reference="c", nir=LEA["nir"], pivot=BORN)
+        await append(*args, **more)
+
+    monkeypatch.setattr(reached.mandates._entries, "append", late)
+    made = await reached.mandates.record(subject, seen(), by=AGENT, now=NOW)
+    assert made.valid_until == MAJORITY
+    assert (await side.entries())[-1]["until"] == MAJORITY
+
+
+async def test_a_person_who_keeps_changing_gets_no_mandate(side, monkeypatch):
+    """Rule: after so many attempts it is told, and nothing is written."""
+    reached, subject = Reached(side), await side.lea(reference="d", nir=LEA["nir"])
+    size = len(await side.entries())
+    monkeypatch.setattr(representatives, "_ATTEMPTS", 0)
+    with pytest.raises(Contended):
+        await reached.mandates.record(subject, seen(), by=AGENT, now=NOW)
+    assert len(await side.entries()) == size
