@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.reasons import WITHHELD, Reason
+from policies.reasons import WITHHELD, Reason, public_of
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -43,3 +43,9 @@ def test_reasons_that_reveal_the_person_are_told_as_withheld() -> None:
     }
     assert {reason.public for reason in Reason if not reason.told} == {WITHHELD}
     assert all(reason.public == reason.value for reason in Reason if reason.told)
+
+
+def test_a_code_is_told_as_its_reason_is() -> None:
+    """One of an older catalogue is not told."""
+    assert all(public_of(reason.value) == reason.public for reason in Reason)
+    assert public_of("of_long_ago") == WITHHELD
