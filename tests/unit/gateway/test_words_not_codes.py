@@ -13,6 +13,7 @@ from gateway.console.sentences import Names
 from gateway.oauth.errors import REFUSALS, TOKEN_REFUSALS, Fault
 from gateway.settings import PACKAGED_CATALOGUE
 from gateway.signin.errors import VOUCHED
+from gateway.web.dpo import telling
 from gateway.web.me.reports import REASONS as REPORTED
 from policies.catalogue import load
 from policies.reasons import Reason
@@ -117,3 +118,11 @@ def test_a_civil_identity_is_read_in_words() -> None:
     )
     assert identifier("nir", "191089900200163", "fr") == "191089900200163"
     assert identifier("pivot", "torn", "fr") == "torn"
+
+
+def test_an_alert_says_why_and_what_for_in_words() -> None:
+    """Rule: a reason or a purpose nobody knows any more keeps its code."""
+    assert telling.reason("withdrawn") == ("La personne a arrêté ce partage.", "The person stopped this sharing.")
+    assert telling.purpose(CATALOGUE, "fraud_detection")[1] == "To look for fraud. This is banned here."
+    assert (telling.reason("weather"), telling.purpose(CATALOGUE, "x.y")) == (("weather", "weather"), ("x.y", "x.y"))
+    assert telling.each_of(telling.AGENTS, ["referent", "x"]) == ("référent, x", "lead professional, x")
