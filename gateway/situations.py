@@ -40,7 +40,5 @@ def kept_back(catalogue: Catalogue) -> tuple[str, ...]:
     kept, leaving = set[str](), set[str]()
     for table in catalogue.tables.values():
         for name in table.served:
-            rule = table.rules[name]
-            stays = PROTECTED in rule.absent or PROTECTED in dict(rule.barred_by)
-            (kept if stays else leaving).add(name)
+            (kept if PROTECTED in table.rules[name].bars else leaving).add(name)
     return tuple(sorted(kept - leaving))

@@ -97,7 +97,7 @@ def _rules(old: Rule, new: Rule, words: tuple[Vocabulary, Vocabulary]) -> Iterat
 
 def _situation(rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
     """The flags a person must bear, and those they must not."""
-    return rule.concerns | rule.present, rule.absent | {flag for flag, _ in rule.barred_by}
+    return rule.concerns | rule.present, rule.bars
 
 
 def _situations(old: Rule, new: Rule, words: tuple[Vocabulary, Vocabulary]) -> Effect:

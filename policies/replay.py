@@ -85,7 +85,7 @@ class _Replay:
         self.flags = before.vocabulary.flags, after.vocabulary.flags
         proved = [self.old.rules[name] for name in past.permits if self.old and name in self.old.rules]
         self.borne = frozenset().union(*(_needed(rule) for rule in proved))
-        self.absent = frozenset().union(*(_barred(rule) for rule in proved))
+        self.absent = frozenset().union(*(rule.bars for rule in proved))
         self.held = [self.old.terms[rule.terms] for rule in proved if self.old]
         self.situation_known = bool(proved)
 
@@ -136,7 +136,7 @@ class _Replay:
         """Whether what failed then fails now as well."""
         was = self.old.terms[old.terms] if self.old is not None else terms
         if reason in _SITUATIONS:
-            stricter = _needed(old) <= _needed(new) and _barred(old) <= _barred(new)
+            stricter = _needed(old) <= _needed(new) and old.bars <= new.bars
             return stricter and self.flags[1] <= self.flags[0]
         if reason is Reason.EXPLICIT_MISSING:
             return new.explicit
@@ -162,7 +162,7 @@ class _Replay:
             return False, ""
         if new.explicit and past.explicit is not None and name not in past.explicit:
             return False, ""
-        needed, barred = _needed(new), _barred(new)
+        needed, barred = _needed(new), new.bars
         if needed & (self.absent | barred) or barred & self.borne:
             return False, ""
         professional = past.kind == "professional"
@@ -186,10 +186,6 @@ class _Replay:
 
 def _needed(rule: Rule) -> frozenset[str]:
     return rule.concerns | rule.present
-
-
-def _barred(rule: Rule) -> frozenset[str]:
-    return rule.absent | {flag for flag, _ in rule.barred_by}
 
 
 def _accepted(old: Terms, new: Terms) -> bool:

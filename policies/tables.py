@@ -75,6 +75,11 @@ class Rule:
         """Whether the person's own situation (their flags) may keep this field from leaving."""
         return bool(self.concerns or self.barred_by or self.present or self.absent)
 
+    @property
+    def bars(self) -> frozenset[str]:
+        """The situations of a person in which this field does not leave."""
+        return self.absent | {flag for flag, _ in self.barred_by}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

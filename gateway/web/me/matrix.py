@@ -1,10 +1,11 @@
 """Who sees what, both ways round: what each organisation may see, and who may see each kind of information. Pure.
 
-Every cell is a word: « tout », « une partie », « non ». Built from what is in force only, with the fields in force.
+Every cell is a word: « tout », « une partie », « non ». Built from what is in force only, with the fields in force
+and not kept back by the person's situation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consent.states import VALID, Record, effective_state
 from gateway.web.me.phrases import Said, field_said, party_said
@@ -54,9 +55,13 @@ class Matrix:
         return [each for each in self.cells[dataset].values() if each.sees != NONE]
 
 
-def matrix(catalogue: Catalogue, records: Sequence[Record], *, now: int) -> Matrix:
-    """Build it from a person's records."""
-    standing = [each for each in records if effective_state(each, now) in VALID]
+def matrix(catalogue: Catalogue, records: Sequence[Record], *, flags: frozenset[str] = frozenset(), now: int) -> Matrix:
+    """Build it from a person's records; what their situation (`flags`) keeps back nobody sees."""
+    standing = [
+        replace(each, fields=each.fields - _barred(catalogue, each, flags))
+        for each in records
+        if effective_state(each, now) in VALID
+    ]
     orgs = tuple(dict.fromkeys(each.recipient for each in standing))
     known = catalogue.vocabulary
     seen = {name.partition(".")[0] for each in standing for name in each.fields}
@@ -69,6 +74,11 @@ def matrix(catalogue: Catalogue, records: Sequence[Record], *, now: int) -> Matr
         datasets=tuple((name, known.datasets[name].sentence) for name in datasets),
         cells=cells,
     )
+
+
+def _barred(catalogue: Catalogue, record: Record, flags: frozenset[str]) -> set[str]:
+    table = catalogue.tables.get((record.recipient, record.purpose))
+    return set() if table is None else {name for name, rule in table.rules.items() if rule.bars & flags}
 
 
 def _cell(catalogue: Catalogue, standing: Sequence[Record], *, org: str, dataset: str) -> Cell:

@@ -7,6 +7,7 @@ from consent.errors import PersonUnknown
 from gateway.preview import TooManyLooks, preview
 from gateway.services import Services
 from gateway.web.me.acting import acting, from_elsewhere, subject_of
+from gateway.web.me.lines import person_of
 from gateway.web.me.looking import parts, whys
 from gateway.web.me.matrix import matrix
 from gateway.web.me.sharing import SHOWN, WAITING, record_of, records_of, sharing, standing
@@ -19,10 +20,15 @@ from gateway.web.visitor import Visitor
 
 @page(role="beneficiary")
 async def get_who(request: Request, visitor: Visitor) -> Response:
-    """By organisation, or by information when asked; a table where there is room for one."""
+    """By organisation, or by information when asked; a table where there is room for one.
+
+    The person reads it without what their situation keeps back; who helps does not read their situation in it.
+    """
     services: Services = request.scope["services"]
-    records = await records_of(services, subject_of(visitor), purposes=visitor.purposes)
-    seen = matrix(services.catalogue, records, now=services.clock())
+    subject = subject_of(visitor)
+    records = await records_of(services, subject, purposes=visitor.purposes)
+    flags = (await person_of(services, subject)).flags if visitor.mandate is None else frozenset[str]()
+    seen = matrix(services.catalogue, records, flags=flags, now=services.clock())
     by = "information" if request.query_params.get("by") == "information" else "organisation"
     return render(request, "me/who.html", seen=seen, by=by)
 

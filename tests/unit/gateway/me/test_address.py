@@ -64,6 +64,22 @@ async def test_the_page_then_says_so_and_who_lifts_it(life: Life) -> None:
     assert (await household(life)).status_code == 200
 
 
+async def test_nobody_is_said_to_see_it_any_more(life: Life) -> None:
+    """Rule: who sees what follows the situation at once; in a helper's reading it changes nothing."""
+    await life.shares("ml-brume")
+    where = "Où vous habitez"
+    me, found = await visit(life), await helper(life, capacity="guardian")
+    assert where in (await me.get("/me/who")).text
+    theirs = (await found.get("/me/who")).text.partition("<main")[2]
+    await me.get(PAGE)
+    await me.post(PAGE)
+    for path in ("/me/who", "/me/who?by=information"):
+        text = (await me.get(path)).text
+        assert where not in text
+        assert "Votre quotient familial" in text
+    assert (await found.get("/me/who")).text.partition("<main")[2] == theirs
+
+
 async def test_who_else_noted_it_makes_no_difference(life: Life) -> None:
     """Rule: a partner's word is shown alike; the person's after it writes nothing."""
     await life.shares("ml-brume")
