@@ -70,6 +70,7 @@ async def test_the_warning_passes_every_measure_and_takes_the_focus_of_nobody_wh
     await page.clock.fast_forward(BEFORE + 1_000)
     assert await page.locator("#idle button:focus").count() == 1
     await page.clock.resume()
+    await page.evaluate("() => scrollTo(0, document.body.scrollHeight)")  # above, it lies over what scrolling uncovers
     await check(page, lang=lang)
     await page.locator("#idle button").focus()
     await page.keyboard.press("Enter")
