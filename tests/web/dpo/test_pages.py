@@ -48,6 +48,17 @@ async def test_an_applied_filter_is_a_sentence_beside_its_link(console: Portal, 
     assert line == said or (lang == "en" and line.startswith("Organisation: ") and line.endswith(" remove"))
 
 
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_the_table_of_entries_keeps_within_its_page(console: Portal, lang: str) -> None:
+    """However long a code is, the columns stay where the page's text is."""
+    page = await console.page(dpo("ml-brume"), width=1280, lang=lang)
+    await page.goto(f"{console.url}/dpo/search")
+    table, title = [await page.locator(each).first.bounding_box() for each in ("table.stack", "main form")]
+    assert table is not None
+    assert title is not None
+    assert table["x"] + table["width"] <= title["x"] + title["width"] + 1
+
+
 async def test_the_broken_banner_passes_every_measure(console: Portal) -> None:
     """Unmistakable, and still readable by everybody."""
     from dataclasses import replace
