@@ -126,7 +126,7 @@ async def preview(
 
 
 def _true(decision: Decision, withheld: Mapping[str, Reason]) -> dict[str, str]:
-    """The true reasons; who looks under a mandate gets those of a recipient: one may tell the person's situation."""
+    """The true reasons, for the person alone: one may tell their situation."""
     denied = {verdict.field: verdict.reason.value for verdict in decision.verdicts if not verdict.permit}
     return denied | {name: reason.value for name, reason in withheld.items()}
 

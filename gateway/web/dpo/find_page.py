@@ -1,6 +1,6 @@
 """`/dpo/search`: structured filters in the address, entries newest first, a bar per day; the form for one person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,9 +164,13 @@ async def shown(services: Services, rows: Any, names: Names) -> list[Shown]:
 
 def chosen(wanted: Filter, names: Names) -> dict[str, str]:
     """What is filtered by, in words."""
-    said = {"org": names.org, "type": names.event, "purpose": names.purpose, "reason": names.reason} | {
+    said: dict[str, Callable[[str], str]] = {
+        "org": names.org,
+        "type": names.event,
+        "purpose": names.purpose,
         "dataset": names.dataset,
         "decision": lambda decision: names.said(VERDICTS[decision]),
+        "reason": names.reason,
     }
     told = {name: said.get(name, str)(getattr(wanted, name)) for name in wanted.classes}
     return told | ({"actor": actor_said(wanted.actor, names)} if wanted.actor else {})
